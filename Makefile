@@ -1,0 +1,76 @@
+# One command each, on a machine with Python 3.11 or newer, make and a package index.
+PYTHON ?= python3
+WORKERS ?= 2
+STREAMLIT_ARGS ?=
+PYTEST_ARGS ?=
+
+APP := .venv/bin/python
+LIGHT := .venv-light/bin/python
+HEAVY := .venv-heavy/bin/python
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export HF_HUB_OFFLINE := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help app lake test test-light test-heavy lint docs bench clean
+
+help:
+	@echo "make app    set up, build the lake and start the workbench"
+	@echo "make test   set up, check the code and run every test"
+	@echo "make lint   check the code only      make docs   write the generated parts of the README"
+	@echo "make lake   build the lake only      make bench  measure speed and memory"
+	@echo "make clean  remove environments, built files and caches"
+
+# An environment is made anew when what it is made from changes, so that nothing old stays in it.
+# $(1): folder, $(2): requirement files
+define environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=<path to it>")'
+	$(PYTHON) -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet $(foreach file,$(2),-r $(file))
+	$(1)/bin/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+endef
+
+.venv/.stamp: requirements.txt
+	$(call environment,.venv,requirements.txt)
+
+.venv-light/.stamp: requirements.txt requirements-dev.txt
+	$(call environment,.venv-light,requirements-dev.txt)
+
+.venv-heavy/.stamp: requirements.txt requirements-heavy.txt requirements-dev.txt
+	$(call environment,.venv-heavy,requirements-heavy.txt requirements-dev.txt)
+
+app: lake
+	$(APP) -m streamlit run streamlit_app.py $(STREAMLIT_ARGS)
+
+lake: .venv/.stamp
+	$(APP) -m cape build
+
+# The heavy environment (several GB to fetch and install) is built only where there is heavy code to test.
+test: lint test-light $(if $(wildcard cape/internals),test-heavy)
+
+# Browser tests share one worker (conftest.py puts them in one group); the rest is dealt out.
+test-light: .venv-light/.stamp
+	CAPE_ENV=light $(LIGHT) -m pytest -n $(WORKERS) --dist loadgroup -m "not heavy" $(PYTEST_ARGS)
+
+test-heavy: .venv-heavy/.stamp
+	CAPE_ENV=heavy $(HEAVY) -m pytest -m heavy $(PYTEST_ARGS)
+
+lint: .venv-light/.stamp
+	$(LIGHT) -m ruff check .
+	$(LIGHT) -m ruff format --check .
+	$(LIGHT) -m mypy
+	.venv-light/bin/lint-imports --no-cache
+	.venv-light/bin/sqlfluff lint sql
+
+docs: .venv-light/.stamp
+	$(LIGHT) scripts/write_docs.py
+
+bench: .venv-light/.stamp
+	$(LIGHT) scripts/benchmark.py
+
+clean:
+	rm -rf .venv .venv-light .venv-heavy *.egg-info build dist artifacts htmlcov .coverage .coverage.*
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf lake/built lake/cape.duckdb

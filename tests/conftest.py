@@ -1,0 +1,87 @@
+"""What every test shares: a lake of its own, optional packages, Hypothesis settings."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from cape.lake import Lake, LakePaths, build_lake
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAVY_PACKAGES = frozenset(
+    {"accelerate", "pysr", "safetensors", "tokenizers", "torch", "transformer_lens", "transformers"}
+)
+NOT_DELIVERED = shutil.ignore_patterns("built", "local", "cape.duckdb", ".cape-*")
+
+settings.register_profile(
+    "cape",
+    deadline=None,  # the first call pays for imports
+    derandomize=True,  # a failure on one machine is a failure on all
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("cape")
+
+
+def require(name: str) -> ModuleType:
+    """Import an optional module, or skip the test; fail instead where CAPE_REQUIRE_ALL is set.
+
+    The light environment (CAPE_ENV=light) leaves the heavy packages out on purpose, so there they always skip;
+    the heavy environment runs those tests.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        reason = f"{name} is not installed"
+    _absent(reason, is_expected=name.partition(".")[0] in HEAVY_PACKAGES and os.environ.get("CAPE_ENV") == "light")
+
+
+def require_program(*names: str) -> Path:
+    """Return the first of the programs found on the path, or skip (fail where CAPE_REQUIRE_ALL is set)."""
+    for name in names:
+        found = shutil.which(name)
+        if found is not None:
+            return Path(found)
+    _absent(f"none of these programs is installed: {', '.join(names)}", is_expected=False)
+
+
+def _absent(reason: str, *, is_expected: bool) -> NoReturn:
+    if os.environ.get("CAPE_REQUIRE_ALL") and not is_expected:
+        pytest.fail(f"{reason}, and CAPE_REQUIRE_ALL is set", pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put all browser tests in one group, so that xdist runs them one after another."""
+    for item in items:
+        if item.get_closest_marker("browser") is not None:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lake_paths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakePaths]:
+    """Copy what the lake is built from to a folder of this session and point CAPE_LAKE at it; nothing is built yet."""
+    root = tmp_path_factory.mktemp("lake") / "lake"
+    shutil.copytree(REPOSITORY / "lake", root, ignore=NOT_DELIVERED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAPE_LAKE", str(root))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield LakePaths(root)
+
+
+@pytest.fixture(scope="session")
+def lake(lake_paths: LakePaths) -> Iterator[Lake]:
+    """Build this session's lake once and open it; tests must not change its files."""
+    build_lake(lake_paths)
+    lake = Lake.open(lake_paths)
+    yield lake
+    lake.close()
