@@ -1,0 +1,65 @@
+"""Every deliberate error of the workbench. Each says what was wrong, what was found and what to do."""
+
+from __future__ import annotations
+
+
+class CapeError(Exception):
+    """Base of the errors that a screen or the command line may show to a user as they are."""
+
+
+class LakeNotBuiltError(CapeError):
+    """The lake has not been built, or its file has gone."""
+
+
+class LakeBuildError(CapeError):
+    """A build stopped before publishing; the lake that was serving still serves.
+
+    offenders : rows a check returned, as (check, description) pairs; empty for other failures.
+    """
+
+    def __init__(self, message: str, *, offenders: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.offenders = offenders
+
+
+class IngestError(CapeError):
+    """An input file cannot be accepted as it stands.
+
+    file, row and column locate the fault; row counts lines as an editor does (the header is line 1)
+    and is None when the fault concerns the whole file, as column is None when it concerns a whole row.
+    """
+
+    def __init__(
+        self, *, file: str, found: str, action: str, row: int | None = None, column: str | None = None
+    ) -> None:
+        self.file, self.row, self.column, self.found, self.action = file, row, column, found, action
+        place = file
+        if row is not None:
+            place += f", row {row}"
+        if column is not None:
+            place += f", column {column!r}"
+        super().__init__(f"{place}: {found} {action}")
+
+
+class UnknownNameError(CapeError):
+    """A name given by the user (diagnostic, panel, family, benchmark, view) is not one of the known ones."""
+
+
+class BadParameterError(CapeError):
+    """A parameter has a value that its diagnostic does not accept."""
+
+
+class NotEnoughDataError(CapeError):
+    """A statistic was asked of fewer observations than it is defined for."""
+
+
+class QueryRefusedError(CapeError):
+    """An ad-hoc query was refused, failed, ran too long or returned too much."""
+
+
+class MissingDependencyError(CapeError):
+    """An optional package is needed and not installed; the message holds the install line."""
+
+
+class ClaimError(CapeError):
+    """A row of the ledger is malformed, or a claim is wired to an estimate that does not exist."""
