@@ -1,0 +1,23 @@
+"""The lake: build, read, and the public SQL sandbox. The only package that imports DuckDB or executes SQL."""
+
+from cape.lake.build import BuildReport, build_lake, is_current, published
+from cape.lake.paths import LakePaths
+from cape.lake.public import EXAMPLES, public_database
+from cape.lake.read import Lake
+from cape.lake.sandbox import QueryResult, run_public_sql
+from cape.lake.version import build_id, lake_version
+
+__all__ = [
+    "EXAMPLES",
+    "BuildReport",
+    "Lake",
+    "LakePaths",
+    "QueryResult",
+    "build_id",
+    "build_lake",
+    "is_current",
+    "lake_version",
+    "public_database",
+    "published",
+    "run_public_sql",
+]

@@ -1,0 +1,51 @@
+"""The copy of the lake that strangers may query: marts as tables and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+EXAMPLES = {
+    "Steps of one family": "select models_from, models_to, gamma, gamma_low, gamma_high, phase\nfrom mart_gamma\n"
+    "where panel = 'author' and family = 'Pythia' and x = 'hellaswag' and y = 'truthfulqa_as_printed'\norder by step_no",
+    "Phases by panel": "select panel, phase, count(*) as n_intervals\nfrom mart_gamma\n"
+    "where x = 'hellaswag' and y like 'truthfulqa%'\ngroup by panel, phase\norder by panel, phase",
+    "Widest disagreements": "select model_id, benchmark_id, source_id, score_pct, resolved_pct, spread_pct\n"
+    "from mart_score_conflicts\norder by spread_pct desc\nlimit 50",
+    "Claims by verdict": "select reproduced, supported, count(*) as n_claims\nfrom mart_claims\n"
+    "group by reproduced, supported\norder by n_claims desc",
+    "Where a number comes from": "select model_id, score_pct, source_id, source_file, file_row, source_url\n"
+    "from mart_scores\nwhere panel = 'author' and benchmark_id = 'truthfulqa_as_printed'",
+}
+
+
+def public_database(database: Path) -> Path:
+    """Return the marts-only copy of a built lake, making it beside the file on first use.
+
+    Two processes that make it at once each write their own draft; the last rename wins and both are whole.
+    """
+    target = database.with_name(database.name.replace("cape-", "public-", 1))
+    if target.is_file():
+        return target
+    draft = target.with_name(f"draft-public-{os.getpid()}.duckdb")
+    draft.unlink(missing_ok=True)
+    connection = duckdb.connect(str(draft))
+    copy = f'"{draft.stem}"'
+    try:
+        connection.execute(f"attach '{database}' as built (read_only)").fetchall()
+        names = connection.execute(
+            "select view_name from duckdb_views() where database_name = 'built' and starts_with(view_name, 'mart_') "
+            "union all select table_name from duckdb_tables() "
+            "where database_name = 'built' and starts_with(table_name, 'mart_') order by 1"
+        ).fetchall()
+        connection.execute("use built").fetchall()
+        for (name,) in names:
+            connection.execute(f"create table {copy}.{name} as select * from built.{name}").fetchall()
+        connection.execute(f"use {copy}").fetchall()
+        connection.execute("detach built").fetchall()
+    finally:
+        connection.close()
+    os.replace(draft, target)
+    return target

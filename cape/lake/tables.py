@@ -1,0 +1,144 @@
+"""The raw tables of the lake: which columns a source may deliver, and which the build loads.
+
+One definition serves ingestion (what a file must hold), the build (columns of `raw_*`) and the tests.
+Every raw column is text as delivered; `sql/10_staging` casts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawTable:
+    """Columns of one kind of file under `lake/raw/<source_id>/<name>.csv`; all become `raw_<name>`."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.required + self.optional
+
+
+SCORES = RawTable(
+    name="scores",
+    required=("model_id", "benchmark", "score"),
+    optional=(
+        "revision",
+        "variant",
+        "metric",
+        "unit",
+        "stderr",
+        "n_items",
+        "n_shot",
+        "harness",
+        "harness_version",
+        "task_version",
+        "is_self_reported",
+        "source_row",
+        "ladder",
+        "axis",
+        "position",
+        "replicate",
+        "quality_flags",
+        "source_url",
+        "retrieved_at",
+        "notes",
+    ),
+)
+
+RAW_TABLES: tuple[RawTable, ...] = (
+    SCORES,
+    RawTable(
+        name="models",
+        required=("model_id", "family", "params_b"),
+        optional=(
+            "display_name",
+            "lab",
+            "active_params_b",
+            "d_model",
+            "n_layers",
+            "n_heads",
+            "vocab_size",
+            "release_date",
+            "kind",
+            "training_recipe",
+            "hf_id",
+            "quality_flags",
+            "notes",
+        ),
+    ),
+    RawTable(name="panel_families", required=("model_id", "panel_family")),
+    RawTable(name="training_tokens", required=("model_id", "tokens_t"), optional=("notes",)),
+    RawTable(name="probes", required=("model_id", "probe", "value"), optional=("layer", "n_prompts", "notes")),
+    RawTable(name="losses", required=("model_id", "quantity", "value"), optional=("unit", "notes")),
+    RawTable(name="gradients", required=("model_id", "quantity", "value"), optional=("notes",)),
+    RawTable(name="printed_series", required=("series_group", "series_key", "x", "y")),
+    RawTable(
+        name="predictions",
+        required=("prediction_id", "statement"),
+        optional=("deadline", "pass_criterion", "fail_criterion", "origin"),
+    ),
+    RawTable(
+        name="steering_reported",
+        required=("model_id", "prompt_no"),
+        optional=("cos", "strength", "changed", "notes"),
+    ),
+    RawTable(name="chance_levels", required=("benchmark", "chance"), optional=("variant",)),
+)
+
+# Files at the top of the lake, one each, loaded as raw_<name>.
+TOP_TABLES: tuple[RawTable, ...] = (
+    RawTable(
+        name="benchmarks",
+        required=("benchmark", "name"),
+        optional=("variant", "metric", "n_items", "chance_pct", "source", "notes"),
+    ),
+    RawTable(
+        name="panels",
+        required=("panel", "source_id", "label"),
+        optional=("description", "default_x", "default_y", "uses_printed_truthfulqa", "uses_panel_families"),
+    ),
+    RawTable(
+        name="claims",
+        required=("claim_id", "source", "claim", "quantity", "paper_value"),
+        optional=("unit", "paper_ci", "population", "method", "parts", "found_in", "contradiction"),
+    ),
+)
+
+# Columns that the loader adds to every raw table of a source: where the row stands.
+PROVENANCE = ("source_id", "source_file", "file_row")
+
+# Results too costly to recompute on every build: DuckDB type of each column of raw_computed_<name>.
+COMPUTED_TABLES: dict[str, dict[str, str]] = {
+    "ledger": {
+        "claim_id": "varchar",
+        "reproduced": "varchar",
+        "supported": "varchar",
+        "our_value": "double",
+        "low": "double",
+        "high": "double",
+        "n": "bigint",
+        "diagnostic": "varchar",
+        "params": "varchar",
+        "method": "varchar",
+        "reason": "varchar",
+        "parts": "varchar",
+    },
+    "estimates": {
+        "diagnostic": "varchar",
+        "panel": "varchar",
+        "params": "varchar",
+        "symbol": "varchar",
+        "label": "varchar",
+        "value": "double",
+        "low": "double",
+        "high": "double",
+        "n": "bigint",
+        "unit": "varchar",
+        "method": "varchar",
+        "caveats": "varchar",
+    },
+}
