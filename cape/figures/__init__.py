@@ -1,0 +1,1 @@
+"""Figures: Result -> plotly Figure, one module per statistic; theme.py holds everything visual."""
