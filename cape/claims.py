@@ -178,13 +178,16 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 
 def _supported_number(part: Part, estimate: Estimate) -> Judged:
     value, low, high = float(part.value), estimate.low, estimate.high  # type: ignore[arg-type]
+    our_value = float(estimate.value)  # type: ignore[arg-type]
     ours = _interval_text(estimate, part.decimals)
     has_interval = low is not None or high is not None
     if part.relation is not Relation.EQUAL:
-        ends = [estimate.value, *(e for e in (low, high) if e is not None)]
+        ends = [our_value, *(e for e in (low, high) if e is not None)]
         holds = [_compare(part.relation, end, value) for end in ends]
         if all(holds):
-            return _judged(part, estimate, Verdict.AGREES, f"ours is {ours}; the bound {part.printed()} holds throughout")
+            return _judged(
+                part, estimate, Verdict.AGREES, f"ours is {ours}; the bound {part.printed()} holds throughout"
+            )
         if not any(holds):
             return _judged(part, estimate, Verdict.DISAGREES, f"ours is {ours}; the bound {part.printed()} never holds")
         return _judged(part, estimate, Verdict.TOO_WIDE, f"ours is {ours}, on both sides of the bound {part.printed()}")
@@ -251,6 +254,8 @@ def _holds(part: Part, ours: float) -> bool:
         raise ClaimError(f"part {part.name!r} is text; judge it with judge_text")
     if part.relation is Relation.EQUAL:
         return _same(ours, float(part.value), 0 if part.kind is PartKind.COUNT else part.decimals)  # type: ignore[arg-type]
+    if part.decimals is not None and part.relation in (Relation.AT_MOST, Relation.AT_LEAST):
+        ours = round(ours, part.decimals)  # a printed bound that includes its end was compared after rounding
     return _compare(part.relation, ours, float(part.value))  # type: ignore[arg-type]
 
 
@@ -310,4 +315,4 @@ def _interval_text(estimate: Estimate, decimals: int | None) -> str:
 def _print(value: Any, decimals: int | None) -> str:
     if value is None:
         return "open"
-    return f"{value:.4g}" if decimals is None else f"{value:.{max(decimals, 0)}f}"
+    return f"{value:.6g}" if decimals is None else f"{value:.{max(decimals, 0)}f}"

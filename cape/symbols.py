@@ -11,8 +11,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="gamma_12",
         name="local coupling",
         unit="pp/pp",
-        definition="Change of the second benchmark over change of the first between two consecutive sizes of one family; "
-        "undefined where the first moved less than 0.5 points or 1.96 standard errors of its change.",
+        definition="Change of the second benchmark over change of the first between two consecutive sizes of one "
+        "family; undefined where the first moved less than 0.5 points or 1.96 standard errors of its change.",
         section=f"{A} 2.1, A.1",
     ),
     Quantity(
@@ -47,8 +47,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="n_intervals_in_phase",
         name="intervals in a phase",
         unit="intervals",
-        definition="Intervals whose 95% interval of gamma_12 lies within one phase: tax below -0.1, transition from -0.1 to "
-        "0.1, bonus above 0.1; undetermined when it covers more than one.",
+        definition="Intervals whose 95% interval of gamma_12 lies within one phase: tax below -0.1, transition from "
+        "-0.1 to 0.1, bonus above 0.1; undetermined when it covers more than one.",
         section=f"{A} A.1",
     ),
     Quantity(
@@ -69,8 +69,8 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="N_c",
         name="critical scale",
         unit="billion parameters",
-        definition="Size at which gamma_12 turns from negative to positive, by a named estimator: sign bracket, zero of the "
-        "weighted line, vertex of the quadratic, logistic P(gamma > 0) = 1/2, or fixed-effect quadratic.",
+        definition="Size at which gamma_12 turns from negative to positive, by a named estimator: sign bracket, zero "
+        "of the weighted line, vertex of the quadratic, logistic P(gamma > 0) = 1/2, or fixed-effect quadratic.",
         section=f"{A} 2.1, Table 1, A.2",
     ),
     Quantity(
@@ -113,7 +113,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="n_families_spanning",
         name="families that a falsifier speaks of",
         unit="families",
-        definition="Families with at least five sizes that span the stated range of sizes, by whether gamma_12 changes sign.",
+        definition="Families with at least five sizes in the stated range, by whether gamma_12 changes sign.",
         section=f"{A} 9",
     ),
     Quantity(
@@ -190,7 +190,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="share_of_specifications",
         name="share of specifications",
         unit="share of specifications",
-        definition="Specifications (source, panel, variant, pair, estimator) whose value lies on one side of a reference.",
+        definition="Specifications (source, panel, variant, pair, estimator) with a value on one side of a reference.",
         section="specification curve",
     ),
     Quantity(
@@ -215,7 +215,46 @@ QUANTITIES: tuple[Quantity, ...] = (
         section="lake",
     ),
     Quantity(
-        symbol="n_layers", name="layers", unit="", definition="Number of decoder layers of a model.", section="model registry"
+        symbol="n_layers",
+        name="layers",
+        unit="",
+        definition="Number of decoder layers of a model.",
+        section="model registry",
+    ),
+    Quantity(
+        symbol="gamma_12_se",
+        name="error of local coupling",
+        unit="pp/pp",
+        definition="Median standard error of gamma_12 over the intervals of the selection.",
+        section="trend control",
+    ),
+    Quantity(
+        symbol="first_component_share",
+        name="share of the first component",
+        unit="%",
+        definition="Largest eigenvalue of the correlation matrix of a panel's benchmarks over its trace.",
+        section=f"{A} 8",
+    ),
+    Quantity(
+        symbol="n_resamples",
+        name="resamples of the recipe",
+        unit="resamples",
+        definition="Resamples in the recipe that gives the printed interval of N_c.",
+        section=f"{A} A.2",
+    ),
+    Quantity(
+        symbol="n_rows_in_family",
+        name="rows of a family",
+        unit="",
+        definition="Rows of one family with both scores.",
+        section="lake",
+    ),
+    Quantity(
+        symbol="n_variant_inferred",
+        name="rows with an inferred variant",
+        unit="",
+        definition="Rows whose TruthfulQA value equals the leaderboard's MC2 value of the same model.",
+        section="lake",
     ),
     Quantity(symbol="n_rows", name="model rows", unit="", definition="Rows with both scores.", section="lake"),
     Quantity(symbol="n_models", name="models", unit="", definition="Distinct models.", section="lake"),
@@ -243,7 +282,9 @@ QUANTITIES: tuple[Quantity, ...] = (
         definition="Largest less smallest value of one model and benchmark over the sources.",
         section="lake",
     ),
-    Quantity(symbol="n_claims", name="claims", unit="claims", definition="Rows of the ledger by verdict.", section="ledger"),
+    Quantity(
+        symbol="n_claims", name="claims", unit="claims", definition="Rows of the ledger by verdict.", section="ledger"
+    ),
     Quantity(symbol="n_marts", name="marts", unit="", definition="Tables open to queries.", section="lake"),
     Quantity(symbol="n_symbols", name="symbols", unit="", definition="Rows of this glossary.", section="glossary"),
 )

@@ -20,11 +20,15 @@ def clustered_mean(
     value, label = np.asarray(values, dtype=np.float64), np.asarray(labels)
     kept = np.isfinite(value)
     n_dropped = int((~kept).sum())
-    caveats = (f"{n_dropped} of {value.size} have no {what} and were left out",) if n_dropped else ()
+    caveats: tuple[str, ...] = ()
+    if n_dropped:
+        caveats = (f"{n_dropped} of {value.size} have no {what} and were left out",)
     method = f"mean {what}; percentiles of {n_resamples} resamples of whole families"
     value, label = value[kept], label[kept]
     if value.size == 0:
-        return Inference(value=None, low=None, high=None, n=0, method=method, caveats=(*caveats, f"no {what} is defined"))
+        return Inference(
+            value=None, low=None, high=None, n=0, method=method, caveats=(*caveats, f"no {what} is defined")
+        )
     n_clusters = np.unique(label).size
     if n_clusters < 2:
         caveats += ("no interval: fewer than 2 families",)
@@ -37,6 +41,79 @@ def clustered_mean(
     return Inference(
         value=float(value.mean()), low=low, high=high, n=n_clusters, method=method, caveats=caveats, draws=draws
     )
+
+
+def mean_of_measured(values: ArrayLike, errors: ArrayLike, *, what: str) -> Inference:
+    """Return the plain mean of values (n,) of one ladder with the interval that their standard errors give.
+
+    Neighbouring steps share a model, so their errors are not independent; the caveat says so. NaN values are
+    left out and counted; an unknown standard error leaves the mean without an interval. n counts values.
+    """
+    value, error = np.asarray(values, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    kept = np.isfinite(value)
+    caveats: tuple[str, ...] = ("measurement error only, taken as independent between steps",)
+    if n_dropped := int((~kept).sum()):
+        caveats = (f"{n_dropped} of {value.size} have no {what} and were left out", *caveats)
+    method = f"mean {what} of one ladder; normal interval from standard errors"
+    if not kept.any():
+        return Inference(
+            value=None, low=None, high=None, n=0, method=method, caveats=(f"no {what} is defined", *caveats)
+        )
+    mean, n = float(value[kept].mean()), int(kept.sum())
+    half = Z_LEVEL * float(np.sqrt((error[kept] ** 2).sum())) / n
+    if not np.isfinite(half):
+        caveats = ("no interval: a standard error is unknown", *caveats)
+        return Inference(value=mean, low=None, high=None, n=n, method=method, caveats=caveats)
+    return Inference(value=mean, low=mean - half, high=mean + half, n=n, method=method, caveats=caveats)
+
+
+def expected_count(
+    probabilities: NDArray[np.float64], *, n_draws: int, rng: np.random.Generator, method: str
+) -> Inference:
+    """Return the expected number of independent events with these probabilities (n,) and a 95% range of the number."""
+    low, high = count_interval(probabilities, n_draws=n_draws, rng=rng)
+    n = probabilities.size
+    return Inference(value=float(probabilities.sum()), low=float(low), high=float(high), n=n, method=method)
+
+
+def first_component_share(
+    scores: NDArray[np.float64], labels: ArrayLike, *, n_resamples: int, rng: np.random.Generator
+) -> Inference:
+    """Return the percentage of variance on the first component of standardised scores, resampled by family.
+
+    scores : (n_models, n_benchmarks) without gaps. labels : (n_models,) family. Value in (100 / n_benchmarks, 100].
+    n counts families. Undefined with fewer than 3 models or a constant benchmark.
+    """
+    label = np.asarray(labels)
+    n_families = np.unique(label).size
+    method = "largest eigenvalue of the correlation matrix over its trace; percentiles of a bootstrap of whole families"
+    share = _top_share(scores, np.ones((1, scores.shape[0])))[0] if scores.shape[0] > 2 else np.nan
+    if not np.isfinite(share):
+        reason = "fewer than 3 models, or a benchmark that does not vary"
+        return Inference(value=None, low=None, high=None, n=n_families, method=method, caveats=(reason,))
+    draws = _top_share(scores, cluster_weights(label, n_resamples=n_resamples, rng=rng))
+    low, high, n_undefined = percentile_interval(draws)
+    caveats = undefined_caveat(n_undefined, n_resamples, "have a benchmark that does not vary")
+    return Inference(value=float(share), low=low, high=high, n=n_families, method=method, caveats=caveats, draws=draws)
+
+
+def _top_share(scores: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first component's percentage for each row of weights (n_resamples, n_models), NaN where undefined."""
+    n_benchmarks = scores.shape[1]
+    centred = scores - scores.mean(axis=0)
+    products = (centred[:, :, None] * centred[:, None, :]).reshape(len(scores), -1)
+    total = weights.sum(axis=1)
+    mean = (weights @ centred) / total[:, None]
+    second = (weights @ products / total[:, None]).reshape(-1, n_benchmarks, n_benchmarks)
+    covariance = second - mean[:, :, None] * mean[:, None, :]
+    deviation = np.sqrt(np.maximum(np.einsum("rii->ri", covariance), 0))
+    varies = (deviation > 1e-9).all(axis=1)
+    safe = np.where(varies[:, None], deviation, 1.0)
+    correlation = np.where(
+        varies[:, None, None], covariance / (safe[:, :, None] * safe[:, None, :]), np.eye(n_benchmarks)
+    )
+    share = 100 * np.linalg.eigvalsh(correlation)[:, -1] / n_benchmarks
+    return np.where(varies, share, np.nan)
 
 
 def wilson_interval(n_hits: int, n_trials: int) -> tuple[float | None, float | None]:

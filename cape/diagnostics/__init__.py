@@ -1,0 +1,93 @@
+"""The registry: one explicit tuple of diagnostics, and `run`, the one fetch-and-compute that all surfaces share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from cape.diagnostics import (
+    claims,
+    critical_scale,
+    data,
+    glossary,
+    local_coupling,
+    overview,
+    phase_diagram,
+    sql,
+    trend_control,
+)
+from cape.diagnostics._diagnostic import Answer, Diagnostic, Outcome, Panel, Settles, Side, run_diagnostic
+from cape.diagnostics._params import (
+    ALL_FAMILIES,
+    NO_PANEL,
+    SHARED,
+    Choices,
+    Option,
+    Params,
+    accept,
+    choices_for,
+    defaults_of,
+    options_of,
+)
+from cape.errors import UnknownNameError
+from cape.lake import Lake
+from cape.quantities import Result
+
+DIAGNOSTICS: tuple[Diagnostic, ...] = (
+    overview.DIAGNOSTIC,
+    phase_diagram.DIAGNOSTIC,
+    local_coupling.DIAGNOSTIC,
+    critical_scale.DIAGNOSTIC,
+    trend_control.DIAGNOSTIC,
+    claims.DIAGNOSTIC,
+    data.DIAGNOSTIC,
+    sql.DIAGNOSTIC,
+    glossary.DIAGNOSTIC,
+)
+
+
+def get(slug: str) -> Diagnostic:
+    """Return the diagnostic of this slug (dashes or underscores) or alias; raise UnknownNameError with near names."""
+    wanted = slug.replace("-", "_")
+    for diagnostic in DIAGNOSTICS:
+        if wanted in (diagnostic.slug, diagnostic.alias.replace("-", "_")):
+            return diagnostic
+    known = [diagnostic.slug for diagnostic in DIAGNOSTICS]
+    near = get_close_matches(wanted, known, n=3, cutoff=0.5)
+    raise UnknownNameError(
+        f"There is no diagnostic {slug!r}. "
+        + (f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(known)}.")
+    )
+
+
+def run(slug: str, params: Mapping[str, Any] | None, lake: Lake) -> Result:
+    """Run one diagnostic on a lake with the given parameters; those left out take their defaults.
+
+    Raises UnknownNameError or BadParameterError for a parameter that is not accepted, NotEnoughDataError when the
+    selection holds too little for the diagnostic.
+    """
+    return run_diagnostic(get(slug), params or {}, lake)
+
+
+__all__ = [
+    "ALL_FAMILIES",
+    "DIAGNOSTICS",
+    "NO_PANEL",
+    "SHARED",
+    "Answer",
+    "Choices",
+    "Diagnostic",
+    "Option",
+    "Outcome",
+    "Panel",
+    "Params",
+    "Settles",
+    "Side",
+    "accept",
+    "choices_for",
+    "defaults_of",
+    "get",
+    "options_of",
+    "run",
+]

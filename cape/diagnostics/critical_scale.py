@@ -1,0 +1,353 @@
+"""N_c, the size where gamma turns from negative to positive: by family, by population and as the paper forms it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from cape.diagnostics import _n_c
+from cape.diagnostics._compare import CompareParams, Other, named, other_of
+from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
+from cape.diagnostics._fetch import pair_rows, points_of, require, size_rows, step_rows, steps_of
+from cape.diagnostics._params import WINDOW, Params, option
+from cape.diagnostics._specifications import SCOPES, critical_scale_curve, curve_estimates, curve_table
+from cape.diagnostics.local_coupling import step_table
+from cape.diagnostics.wiring.critical_scale import CRITICAL_SCALE
+from cape.errors import NotEnoughDataError
+from cape.figures.critical_scale import gamma_with_turning_points, turning_points
+from cape.figures.specification import specification_figure
+from cape.quantities import Estimate, Table
+from cape.stats.compare import ratio_of_draws
+from cape.stats.critical_scale import (
+    Estimator,
+    Turn,
+    fixed_effect_quadratic,
+    logistic_turning_point,
+    pooled_quadratic_paper_mode,
+    to_billions,
+)
+from cape.stats.inference import Inference, Steps
+from cape.stats.resampling import jackknife_families
+
+BILLIONS = "billion parameters"
+PAPER_PANEL = "amin-lit-bootstrap"  # the 14 pooled rows of the paper's own bootstrap script
+PAPER_PAIR = ("hellaswag", "truthfulqa_as_printed")
+FALSIFIER_RANGE = (0.1e9, 10e9)  # paper A 9: "at least 5 models spanning 0.1 to 10 B"
+FALSIFIER_SIZES = 5
+EXTREMES = "of the sign brackets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriticalScaleParams(CompareParams):
+    """Selection, comparison and the scope of the specification curve."""
+
+    curve: str = option(
+        SCOPES[0],
+        label="Specification curve over",
+        help="This pair in every source and variant, or every pair of benchmarks as well.",
+        choices=SCOPES,
+    )
+
+
+def compute(params: CriticalScaleParams, read: Read) -> Outcome:
+    """Return N_c by every estimator and population, the paper's own, and the curve of specifications."""
+    rows = step_rows(params, read)
+    require(rows, params, what="two sizes of one family")
+    turns = _n_c.family_turns(params, read, n_draws=params.resamples)
+    estimates = [_family_estimate(turn) for turn in turns]
+    tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
+    if not _n_c.single_family(params):
+        estimates += _population_estimates(params, read)
+    estimates += _paper_estimates(params, read) + _spread(turns) + _falsifier(params, read, turns)
+    other = other_of(params, read)
+    if other is not None:
+        estimates += _comparison(params, other, turns, read)
+    curve = critical_scale_curve(params, read, paper_panel=PAPER_PANEL, paper_y=PAPER_PAIR[1], scope=params.curve)
+    tables += [_turning_table(estimates, turns), curve_table(curve, unit=BILLIONS)]
+    estimates += curve_estimates(curve, reference="the printed N_c", unit=BILLIONS)
+    return Outcome(estimates=tuple(estimates), tables=tuple(tables), sentences=_sentences(turns, estimates))
+
+
+def _family_estimate(turn: _n_c.FamilyTurn) -> Estimate:
+    return to_billions(turn.inference).estimate(
+        symbol="N_c", label=f"{turn.family}: {turn.estimator}", unit=BILLIONS, caveats=(f"status: {turn.status}",)
+    )
+
+
+def _population_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
+    rows = _n_c.population(params, read)
+    caveats = (rows.filter_text,)
+    estimates = []
+    for name, found in _n_c.population_turns(rows, params, read, n_resamples=params.resamples).items():
+        if name == _n_c.LOGISTIC_LEVEL:
+            estimates.append(found.estimate(symbol="B1_c", label=f"population: {name}", unit="%", caveats=caveats))
+        elif name == _n_c.LOGISTIC_TOKENS:
+            trillions = _rescaled(to_billions(found))
+            estimates.append(
+                trillions.estimate(symbol="D_c", label=f"population: {name}", unit="trillion tokens", caveats=caveats)
+            )
+        else:
+            found = to_billions(found)
+            estimates.append(found.estimate(symbol="N_c", label=f"population: {name}", unit=BILLIONS, caveats=caveats))
+    return [*estimates, *_jackknife(rows, caveats)]
+
+
+def _jackknife(rows: _n_c.Population, caveats: tuple[str, ...]) -> list[Estimate]:
+    defined = rows.steps.filter(pl.col("gamma").is_not_null())
+    if defined["family"].n_unique() < 2:
+        return []
+    influence = jackknife_families(steps_of(defined), _logistic_value)
+    moved = (
+        (f"leaving out {influence.most_influential} moves it most, by a factor {10**influence.shift:.3g}",)
+        if influence.shift is not None
+        else ()
+    )
+    found = Inference(
+        value=influence.full,
+        low=influence.low,
+        high=influence.high,
+        n=defined["family"].n_unique(),
+        method=f"{_n_c.LOGISTIC}; range when each family is left out in turn (jackknife)",
+        caveats=influence.caveats + moved + (("undefined with every family in",) if influence.full is None else ()),
+    )
+    return [
+        to_billions(found).estimate(
+            symbol="N_c", label="population: jackknife over families", unit=BILLIONS, caveats=caveats
+        )
+    ]
+
+
+def _logistic_value(steps: Steps) -> float | None:
+    rng = np.random.default_rng(0)  # one resample only: the value does not depend on it
+    try:
+        found, _ = logistic_turning_point(steps.log10_n_mid, steps.gamma > 0, steps.family, n_resamples=1, rng=rng)
+    except NotEnoughDataError:
+        return None
+    return found.value
+
+
+def _paper_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
+    rows = read("mart_pairs", panel=PAPER_PANEL, x=PAPER_PAIR[0], y=PAPER_PAIR[1]).sort("y_file_row")
+    if rows.is_empty():
+        return []
+    points = points_of(rows)
+    paper, vertex = pooled_quadratic_paper_mode(points.log10_n, points.y_pct)
+    independent = _paper_rows_elsewhere(params, read)
+    label = "paper mode: pooled, not Pythia"
+    estimates = [
+        to_billions(paper).estimate(symbol="N_c", label=label, unit=BILLIONS),
+        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=BILLIONS),
+        _same_rows_fixed_effects(rows, params, label=f"{label}; same rows with family intercepts"),
+        _recipe_size(paper),
+    ]
+    return estimates + independent
+
+
+def _recipe_size(paper: Inference) -> Estimate:
+    n = 0 if paper.draws is None else int(paper.draws.size)
+    return Estimate(
+        symbol="n_resamples",
+        label="paper mode: pooled, not Pythia",
+        value=float(n),
+        low=None,
+        high=None,
+        n=paper.n,
+        unit="resamples",
+        method="resamples of single rows, not stratified, in the recipe that gives the printed interval",
+        caveats=("no interval: a setting of the recipe",),
+    )
+
+
+def _same_rows_fixed_effects(rows: pl.DataFrame, params: CriticalScaleParams, *, label: str) -> Estimate:
+    rng = np.random.default_rng([params.seed, 4])
+    found = fixed_effect_quadratic(points_of(rows), n_resamples=params.resamples, rng=rng)
+    return to_billions(found).estimate(symbol="N_c", label=label, unit=BILLIONS)
+
+
+def _paper_rows_elsewhere(params: CriticalScaleParams, read: Read) -> list[Estimate]:
+    """The paper's recipe on the selected panel's own rows, in order of family and size."""
+    points = points_of(pair_rows(params, read))
+    if points.log10_n.size < 3:
+        return []
+    found, vertex = pooled_quadratic_paper_mode(points.log10_n, points.y_pct, n_resamples=params.resamples)
+    label = f"the paper's recipe on {named(params)}"
+    return [
+        to_billions(found).estimate(symbol="N_c", label=label, unit=BILLIONS),
+        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=BILLIONS),
+    ]
+
+
+def _spread(turns: list[_n_c.FamilyTurn]) -> list[Estimate]:
+    """Return how many families turn, and the smallest and largest N_c among them, by sign brackets."""
+    brackets = [t for t in turns if t.estimator is Estimator.SIGN_BRACKET]
+    estimates = [
+        _family_count(str(status), sum(t.status is status for t in brackets), len(brackets)) for status in Turn
+    ]
+    estimates.append(_family_count("any", len(brackets), len(brackets)))
+    found = sorted(
+        (t for t in brackets if t.status is Turn.BRACKETED and t.inference.value is not None),
+        key=lambda t: t.inference.value or 0.0,
+    )
+    if len(found) > 1:
+        for name, turn in (("smallest", found[0]), ("largest", found[-1])):
+            named_family = (f"family: {turn.family}",)
+            estimates.append(
+                to_billions(turn.inference).estimate(
+                    symbol="N_c", label=f"{name} {EXTREMES}", unit=BILLIONS, caveats=named_family
+                )
+            )
+        ratio = ratio_of_draws(found[-1].inference, found[0].inference)
+        estimates.append(ratio.estimate(symbol="N_c_ratio", label="largest over smallest family", unit="x"))
+    return estimates
+
+
+def _family_count(label: str, count: int, n: int) -> Estimate:
+    return Estimate(
+        symbol="n_families_with_turn",
+        label=label,
+        value=float(count),
+        low=None,
+        high=None,
+        n=n,
+        unit="families",
+        method="families by what the signs of their intervals say (sign bracket)",
+        caveats=("no interval: a count by observed signs, whether or not they are settled",),
+    )
+
+
+def _falsifier(params: CriticalScaleParams, read: Read, turns: list[_n_c.FamilyTurn]) -> list[Estimate]:
+    """Return how many families the paper's first falsifier speaks of, with and without a sign change (paper A 9)."""
+    sizes = size_rows(params, read).filter(pl.col("position").is_between(*FALSIFIER_RANGE))
+    wide = sizes.group_by("family").agg(pl.col("position").n_unique()).filter(pl.col("position") >= FALSIFIER_SIZES)
+    names = set(wide["family"])
+    brackets = [t for t in turns if t.estimator is Estimator.SIGN_BRACKET and t.family in names]
+    turning = sum(t.status is Turn.BRACKETED for t in brackets)
+    return [
+        Estimate(
+            symbol="n_families_spanning",
+            label=label,
+            value=float(count),
+            low=None,
+            high=None,
+            n=len(brackets),
+            unit="families",
+            method="families with at least 5 sizes within 0.1 to 10 B, by whether the signs of gamma turn from - to +",
+            caveats=("no interval: a count by observed signs, whether or not they are settled",),
+        )
+        for label, count in (("with a sign change", turning), ("without a sign change", len(brackets) - turning))
+    ]
+
+
+def _comparison(params: CriticalScaleParams, other: Other, turns: list[_n_c.FamilyTurn], read: Read) -> list[Estimate]:
+    require(step_rows(other.params, read), other.params, what="two sizes of one family")
+    mine = _comparable(params, turns, read)
+    theirs_turns = _n_c.family_turns(other.params, read, n_draws=params.resamples)
+    theirs = _comparable(other.params, theirs_turns, read)
+    estimates = []
+    for name in mine:
+        if name not in theirs:
+            continue
+        found = ratio_of_draws(mine[name], theirs[name])
+        label = f"{named(params)} over {other.name}: {name}"
+        estimates.append(found.estimate(symbol="N_c_comparison", label=label, unit="x", caveats=other.caveats))
+    return estimates
+
+
+def _comparable(params: Params, turns: list[_n_c.FamilyTurn], read: Read) -> dict[str, Inference]:
+    if _n_c.single_family(params):
+        return {str(turn.estimator): turn.inference for turn in turns}
+    rows = _n_c.population(params, read)
+    found = _n_c.population_turns(rows, params, read, n_resamples=params.resamples)
+    return {name: found[name] for name in (_n_c.LOGISTIC, _n_c.FIXED_EFFECTS) if name in found}
+
+
+def _turning_table(estimates: list[Estimate], turns: list[_n_c.FamilyTurn]) -> Table:
+    statuses = {f"{turn.family}: {turn.estimator}": str(turn.status) for turn in turns}
+    rows = [
+        {
+            "label": e.label,
+            "value": e.value,
+            "low": e.low,
+            "high": e.high,
+            "n": e.n,
+            "status": statuses.get(e.label, "found" if e.value is not None else "none"),
+            "method": e.method,
+            "caveats": "; ".join(e.caveats),
+        }
+        for e in estimates
+        if e.symbol == "N_c" and not e.label.endswith(EXTREMES)
+    ]
+    schema = {"label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
+    units = dict.fromkeys(("value", "low", "high"), BILLIONS)
+    return Table(
+        name="turning_points",
+        title="N_c by estimator",
+        frame=pl.DataFrame(rows, schema_overrides=schema),
+        units=units,
+    )
+
+
+def _rescaled(found: Inference) -> Inference:
+    """Return billions of tokens as trillions."""
+    value, low, high = (None if x is None else x / 1000 for x in (found.value, found.low, found.high))
+    method = found.method.replace("as billions", "as trillions")
+    return replace(found, value=value, low=low, high=high, draws=None, method=method)
+
+
+def _sentences(turns: list[_n_c.FamilyTurn], estimates: list[Estimate]) -> tuple[str, ...]:
+    brackets = [turn for turn in turns if turn.estimator is Estimator.SIGN_BRACKET]
+    bracketed = sum(turn.status is Turn.BRACKETED for turn in brackets)
+    text = (
+        f"{bracketed} of {len(brackets)} families with two sizes or more turn from negative to positive by their signs."
+    )
+    named_logistic = f"population: {_n_c.LOGISTIC}"
+    logistic = next((e for e in estimates if e.symbol == "N_c" and e.label == named_logistic), None)
+    if logistic is None:
+        return (text,)
+    if logistic.value is None:
+        return (text, f"For the population there is no N_c by the {_n_c.LOGISTIC}: {logistic.caveats[0]}.")
+    interval = (
+        "with no interval"
+        if logistic.low is None or logistic.high is None
+        else f"with a 95% interval from {logistic.low:.3g} to {logistic.high:.3g}"
+    )
+    return (text, f"For the population the {_n_c.LOGISTIC} gives {logistic.value:.3g} {BILLIONS}, {interval}.")
+
+
+DIAGNOSTIC = Diagnostic(
+    slug="critical_scale",
+    section="Coupling",
+    title="Critical scale",
+    question="At which size does gamma turn from negative to positive, by which estimator, and does it at all?",
+    source="Paper A 2.1, Table 1 and A.2",
+    params=CriticalScaleParams,
+    compute=compute,
+    panels=(
+        Panel(
+            name="turning_points",
+            title="N_c by estimator and population",
+            tables=("turning_points",),
+            alt="One row per estimator with its N_c and 95% interval on a log axis of size; rows without one say why.",
+            figure=turning_points,
+        ),
+        Panel(
+            name="gamma",
+            title="gamma_12 by size",
+            tables=("steps", "turning_points"),
+            alt="gamma of each interval against size, with the population's N_c and its interval as a vertical band.",
+            figure=gamma_with_turning_points,
+        ),
+        Panel(
+            name="specification_curve",
+            title="Every specification",
+            tables=("specifications",),
+            alt="N_c of every source, variant, pair and estimator in order of value with intervals; the paper's choice "
+            "is marked.",
+            figure=specification_figure,
+        ),
+    ),
+    controls=(*WINDOW, "compare_panel", "compare_family", "curve", "resamples", "seed"),
+    claims=CRITICAL_SCALE,
+)

@@ -1,0 +1,1 @@
+"""Claims wired to the diagnostics that settle them, one module per diagnostic."""
