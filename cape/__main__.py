@@ -1,0 +1,5 @@
+"""`python -m cape`."""
+
+from cape.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""Controls drawn from the options of a diagnostic, bound to the URL; what the URL asked for and was refused is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from cape.diagnostics import (
+    ALL_FAMILIES,
+    NO_PANEL,
+    SHARED,
+    Choices,
+    Diagnostic,
+    Option,
+    choices_for,
+    defaults_of,
+    options_of,
+)
+from cape.errors import CapeError
+from cape.lake import Lake
+from cape.ui import state
+
+AS_NAMED = "as named"
+LINK_VERSION = "lake"
+
+
+def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
+    """Draw the shared selection in the sidebar and return it by parameter name.
+
+    The sidebar is drawn on every page, so that the selection follows the user; on a page that does not use it
+    a caption says so.
+    """
+    with st.sidebar:
+        st.subheader("Selection")
+        panels = lake.read("mart_panels")
+        held = [row["panel"] for row in panels.iter_rows(named=True) if row["n_scores"]]
+        panel = _choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
+        about = _row(panels, panel)
+        st.caption(f"{about['label']}: {about['n_models']} models in {about['n_families']} families.")
+        choices = choices_for(panel, lake)
+        family = _choice("family", "Family", list(choices.families), 0)
+        benchmarks = list(choices.benchmarks)
+        x = _choice("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
+        y = _choice("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
+        variant = _variant(choices, (x, y))
+        if not is_used:
+            st.caption("This page shows the whole lake and does not use the selection.")
+    return {"panel": panel, "family": family, "x": x, "y": y, "variant": "" if variant == AS_NAMED else variant}
+
+
+def page_controls(diagnostic: Diagnostic, lake: Lake, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw the controls that belong to one page and return all its parameters by name."""
+    params = dict(chosen) if diagnostic.uses_selection else {}
+    options, defaults = options_of(diagnostic.params), defaults_of(diagnostic.params)
+    names = [name for name in diagnostic.controls if name in options]
+    if not names:
+        return params
+    with st.expander("Settings of this page", expanded=False):
+        columns = st.columns(min(len(names), 3))
+        for index, name in enumerate(names):
+            with columns[index % len(columns)]:
+                params[name] = _control(name, options[name], defaults[name], lake, params)
+    return params
+
+
+def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
+    """Say on the page which parameters of the URL are unknown to it."""
+    known = {*SHARED, *diagnostic.controls, LINK_VERSION}
+    for name in raw:
+        if name not in known:
+            state.notices().append(f"The link sets {name!r}, which this page does not have. It was ignored.")
+
+
+def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
+    if about.source == "panel or none":
+        held = [row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"]]
+        return _choice(name, about.label, [NO_PANEL, *held], 0, help_text=about.help)
+    if about.source == "compared family":
+        panel = params.get("compare_panel", NO_PANEL)
+        families = [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
+        return _choice(name, about.label, families, 0, help_text=about.help)
+    if about.source == "view":
+        marts = [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
+        return _choice(name, about.label, marts, marts.index(default), help_text=about.help)
+    if about.choices:
+        return _choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
+    if about.low is None and about.high is None:
+        return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
+    kind = int if about.is_whole else float
+    _refuse_number(name, about)
+    return st.number_input(
+        about.label,
+        min_value=None if about.low is None else kind(about.low),
+        max_value=None if about.high is None else kind(about.high),
+        value=kind(default),
+        key=name,
+        help=about.help,
+        bind="query-params",
+    )
+
+
+def _choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
+    asked = st.query_params.get(name)
+    default = options[index]
+    if asked is not None and asked not in options:
+        state.notices().append(f"{name}={asked} is not one of the choices here; {name}={default} is shown instead.")
+    dropped = state.drop_if_not_among(name, options)
+    if dropped is not None and dropped != asked:
+        state.notices().append(f"{name} {dropped!r} is not held by this panel; {default!r} is shown instead.")
+    return st.selectbox(label, options, index=index, key=name, help=help_text, bind="query-params")
+
+
+def _variant(choices: Choices, pair: tuple[str, str]) -> str:
+    for base, variants in choices.variants.items():
+        if any(name.startswith(f"{base}_") for name in pair):
+            options = [AS_NAMED, *variants]
+            return _choice("variant", f"Variant of {base}", options, 0, help_text="Overrides the variant named above.")
+    return AS_NAMED
+
+
+def _refuse_number(name: str, about: Option) -> None:
+    asked = st.query_params.get(name)
+    if asked is None:
+        return
+    try:
+        number = float(asked)
+        fine = (about.low is None or number >= about.low) and (about.high is None or number <= about.high)
+    except ValueError:
+        fine = False
+    if not fine:
+        state.notices().append(f"{name}={asked} is not a number from {about.low:g} to {about.high:g}; it was ignored.")
+
+
+def _row(panels: Any, panel: str) -> dict[str, Any]:
+    return next(row for row in panels.iter_rows(named=True) if row["panel"] == panel)
+
+
+def stop_on(error: CapeError) -> None:
+    """Show a deliberate error in place of the result and end the run."""
+    st.error(str(error))
+    st.stop()

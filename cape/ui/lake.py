@@ -1,0 +1,62 @@
+"""The lake of the app: built on first start, opened once per published file, picked up again after a new build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cape import diagnostics
+from cape.errors import CapeError
+from cape.lake import Lake, LakePaths, build_lake, is_current, published
+from cape.quantities import Result
+
+KEPT_RESULTS = 48
+
+
+def current_lake() -> Lake:
+    """Return the published lake, building it first when it is missing or stale.
+
+    A build that fails while an older lake is published leaves that one serving and says so on the page.
+    Raises CapeError when there is no lake to serve.
+    """
+    paths = LakePaths.from_environment()
+    fault = _built_at_start(str(paths.root))
+    real = published(paths)
+    if real is None:
+        build_lake(paths)
+        real = published(paths)
+    if fault:
+        st.warning(f"The lake could not be rebuilt; the last good one is shown. {fault}")
+    return _open(str(real))
+
+
+def result_of(slug: str, params: Mapping[str, Any], lake: Lake) -> Result:
+    """Run a diagnostic, or return the result of the same parameters on the same lake."""
+    return _result(slug, tuple(sorted(params.items())), str(lake.database))
+
+
+@st.cache_resource(show_spinner="Building the lake ...")
+def _built_at_start(root: str) -> str:
+    """Build once per process if needed; return the reason when that failed but an older lake serves."""
+    paths = LakePaths(Path(root))
+    try:
+        if not is_current(paths):
+            build_lake(paths)
+    except CapeError as error:
+        if published(paths) is None:
+            raise
+        return str(error)
+    return ""
+
+
+@st.cache_resource(max_entries=2, on_release=Lake.close, show_spinner=False)
+def _open(real: str) -> Lake:
+    return Lake.open_file(Path(real))
+
+
+@st.cache_resource(max_entries=KEPT_RESULTS, show_spinner="Computing ...")
+def _result(slug: str, params: tuple[tuple[str, Any], ...], database: str) -> Result:
+    return diagnostics.run(slug, dict(params), _open(database))

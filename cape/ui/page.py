@@ -1,0 +1,42 @@
+"""The standard body of a page: controls, result, figures, estimates, reproducibility."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from cape.diagnostics import Diagnostic
+from cape.errors import CapeError
+from cape.quantities import Result
+from cape.ui import frame, state
+from cape.ui.controls import page_controls, report_refusals, stop_on
+from cape.ui.lake import current_lake, result_of
+
+
+def show(diagnostic: Diagnostic) -> None:
+    """Show a diagnostic with the standard body."""
+    result = open_page(diagnostic)
+    frame.sentences(result)
+    frame.panels(diagnostic, result)
+    close_page(diagnostic, result)
+
+
+def open_page(diagnostic: Diagnostic) -> Result:
+    """Draw controls and header and return the result; end the run with a plain message when there is none."""
+    lake = current_lake()
+    raw = st.query_params.to_dict()
+    top = st.container()
+    params = page_controls(diagnostic, lake, state.remembered_selection())
+    report_refusals(raw, diagnostic)
+    with top:
+        frame.header(diagnostic, lake)
+    try:
+        return result_of(diagnostic.slug, params, lake)
+    except CapeError as error:
+        stop_on(error)
+        raise
+
+
+def close_page(diagnostic: Diagnostic, result: Result) -> None:
+    """Show the estimates and how to reproduce them."""
+    frame.estimates(result)
+    frame.reproducibility(diagnostic, result)

@@ -1,0 +1,46 @@
+"""The only module that names Streamlit's session state: keys of the shared selection, jumps and notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+NOTICES = "cape_notices"
+SELECTION = "cape_selection"
+
+
+def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
+    """Forget the value of a widget that its options no longer hold; return it, or None when it is fine."""
+    value = st.session_state.get(key)
+    if value is None or value in options:
+        return None
+    del st.session_state[key]
+    return str(value)
+
+
+def choose(selection: Mapping[str, Any]) -> None:
+    """Set widgets of the shared selection before they are drawn (called from a button's callback)."""
+    for key, value in selection.items():
+        st.session_state[key] = value
+
+
+def notices() -> list[str]:
+    """Return the notices of this run, which the page frame shows; the router empties the list first."""
+    return st.session_state.setdefault(NOTICES, [])
+
+
+def clear_notices() -> None:
+    """Forget the notices of the last run."""
+    st.session_state[NOTICES] = []
+
+
+def remember_selection(selection: Mapping[str, str]) -> None:
+    """Keep the shared selection of this run for the page that the router is about to run."""
+    st.session_state[SELECTION] = dict(selection)
+
+
+def remembered_selection() -> dict[str, str]:
+    """Return the shared selection that the router drew in this run."""
+    return dict(st.session_state.get(SELECTION, {}))
