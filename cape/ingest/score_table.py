@@ -212,7 +212,7 @@ def _apply(frame: pl.DataFrame, rules: Iterable[_Rule], *, file: str) -> None:
     numbered = {f"rule_{place}": rule for place, rule in enumerate(rules)}
     marks = frame.select(rule.fault.fill_null(value=False).alias(name) for name, rule in numbered.items())
     counts = marks.sum().row(0, named=True)
-    broken = {name: marks[name].arg_max() for name, count in counts.items() if count}
+    broken = {name: int(marks[name].arg_max() or 0) for name, count in counts.items() if count}
     if not broken:
         return
     name = min(broken, key=lambda each: broken[each])
@@ -271,12 +271,12 @@ def _check_units(frame: pl.DataFrame, known: Mapping[tuple[str, str], float | No
     if percent.is_empty():
         return
     small = percent.filter((pl.col("value") > 0) & (pl.col("value") <= FRACTION_MAX) & ~pl.col("confirmed"))
-    if percent["value"].max() <= FRACTION_MAX and not small.is_empty():
+    if not small.is_empty() and (percent["value"] <= FRACTION_MAX).all():
         raise IngestError(
             file=file,
             row=small["file_row"][0],
             column="score",
-            found=f"All {percent.height:,} percentages on benchmarks with a chance level are at most 1: they look like fractions.",
+            found=f"All {percent.height:,} percentages on benchmarks with a chance level are at most 1.",
             action=f"Set unit to fraction, or write {BELOW_ONE_FLAG} in quality_flags.",
         )
     top = pl.col("value").max().over("benchmark", "variant")

@@ -166,9 +166,7 @@ def _stack(frames: list[pl.DataFrame], columns: tuple[str, ...]) -> pl.DataFrame
     return pl.DataFrame(schema={name: pl.Int64 if name == "file_row" else pl.String for name in columns})
 
 
-def _load_computed(
-    connection: duckdb.DuckDBPyConnection, paths: LakePaths, name: str, schema: dict[str, str]
-) -> None:
+def _load_computed(connection: duckdb.DuckDBPyConnection, paths: LakePaths, name: str, schema: dict[str, str]) -> None:
     columns = ", ".join(f"{column} {kind}" for column, kind in {**schema, "from_lake_version": "varchar"}.items())
     connection.execute(f"create table raw_computed_{name} ({columns})").fetchall()
     file = paths.computed / name / f"{name}.parquet"

@@ -9,7 +9,8 @@ import duckdb
 
 EXAMPLES = {
     "Steps of one family": "select models_from, models_to, gamma, gamma_low, gamma_high, phase\nfrom mart_gamma\n"
-    "where panel = 'author' and family = 'Pythia' and x = 'hellaswag' and y = 'truthfulqa_as_printed'\norder by step_no",
+    "where panel = 'author' and family = 'Pythia' and x = 'hellaswag' and y = 'truthfulqa_as_printed'\n"
+    "order by step_no",
     "Phases by panel": "select panel, phase, count(*) as n_intervals\nfrom mart_gamma\n"
     "where x = 'hellaswag' and y like 'truthfulqa%'\ngroup by panel, phase\norder by panel, phase",
     "Widest disagreements": "select model_id, benchmark_id, source_id, score_pct, resolved_pct, spread_pct\n"

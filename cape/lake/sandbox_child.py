@@ -169,7 +169,7 @@ def parse_tree(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, A
     quoted = query.replace("'", "''")
     row = connection.execute(f"select json_serialize_sql('{quoted}')").fetchone()
     try:
-        tree = json.loads(row[0]) if row else {"error": True}
+        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
     except RecursionError as error:
         raise Refused("The query is nested too deeply to be checked. Split it into named WITH steps.") from error
     if tree["error"] or len(tree["statements"]) != 1:
@@ -302,8 +302,8 @@ def answer(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> It
         check_tree(connection, parse_tree(connection, query))
         result = select_columns(connection, query, row_cap=request["row_cap"])
     rows, truncated = fetch_rows(result["fetch"], row_cap=request["row_cap"], byte_cap=request["byte_cap"])
-    head = {"ok": True, "columns": result["columns"], "types": result["types"], "truncated": truncated}
-    return [json.dumps(head, ensure_ascii=False)[:-1], ', "rows": [', ",".join(rows), "]}"]
+    reply = {"ok": True, "columns": result["columns"], "types": result["types"], "truncated": truncated}
+    return [json.dumps(reply, ensure_ascii=False)[:-1], ', "rows": [', ",".join(rows), "]}"]
 
 
 def refusal(error: Exception, *, expired: bool, timeout_s: float) -> Iterable[str]:
