@@ -31,7 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-out = Console()
+PLAIN_WIDTH = 160  # columns where the output is not a terminal
+out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
 CsvFlag = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import other_selection
 from cape.diagnostics._params import ALL_FAMILIES, NO_PANEL, Params, WindowParams, family_names, option
+from cape.quantities import Estimate
+from cape.symbols import SYMBOLS
+
+COMPARED = ("delta_mean_gamma_12", "N_c_comparison")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,26 @@ def other_of(params: CompareParams, read: Read) -> Other | None:
         return None
     selection, caveats = other_selection(params, read, panel=params.compare_panel, family=params.compare_family)
     return Other(params=selection, name=named(selection), caveats=caveats)
+
+
+def comparison_sentences(estimates: list[Estimate]) -> tuple[str, ...]:
+    """Return one plain statement per difference or ratio between the two selections that has a value."""
+    told = [e for e in estimates if e.symbol in COMPARED]
+    return tuple(_told(e) for e in told)
+
+
+def _told(estimate: Estimate) -> str:
+    name = SYMBOLS[estimate.symbol].name
+    if estimate.value is None:
+        return f"The {name} ({estimate.label}) is undefined: {'; '.join(estimate.caveats)}."
+    neutral = 1.0 if estimate.symbol == "N_c_comparison" else 0.0
+    if estimate.low is None or estimate.high is None:
+        return f"The {name} ({estimate.label}) is {estimate.value:.3g}, without an interval."
+    side = "holds" if estimate.low <= neutral <= estimate.high else "excludes"
+    return (
+        f"The {name} ({estimate.label}) is {estimate.value:.3g}, 95% interval {estimate.low:.3g} "
+        f"to {estimate.high:.3g}, which {side} no difference."
+    )
 
 
 def named(params: Params) -> str:

@@ -28,6 +28,7 @@ from cape.stats.specification import Specification, SpecificationCurve, specific
 SCOPES = ("this pair", "every pair", "no curve")
 NO_CURVE = SCOPES[2]
 CURVE_RESAMPLES = 400  # per specification; the curve is about the spread between specifications
+PAPER_RESAMPLES = 10_000  # of the paper's own choice, as its bootstrap_Nc.py draws them
 POOLED = "pooled quadratic"
 RAW, PARTIAL, DIFFERENCES, DEMEANED = "raw r", "r given log10 N", "r of differences", "r within families"
 MIN_ROWS = 4
@@ -71,8 +72,10 @@ def critical_scale_curve(
     rng = np.random.default_rng([params.seed, 6])
     specs = []
     for cell in _cells(params, read, scope=scope):
-        for name, found in _turning_points(params, cell, rng):
-            is_paper = cell.panel == paper_panel and name == POOLED and cell.y == paper_y
+        is_paper_cell = cell.panel == paper_panel and cell.y == paper_y
+        n_pooled = PAPER_RESAMPLES if is_paper_cell else CURVE_RESAMPLES
+        for name, found in _turning_points(params, cell, rng, n_pooled=n_pooled):
+            is_paper = is_paper_cell and name == POOLED
             specs.append(_specification(params, cell, name, to_billions(found), is_paper=is_paper))
     printed = read("mart_claims", claim_id="NC-01")["paper_value"]
     return specification_curve(specs, reference=float(printed[0])) if specs else None
@@ -205,8 +208,9 @@ def _correlations(cell: Cell, rng: np.random.Generator) -> Iterator[tuple[str, I
         yield DEMEANED, family_demeaned_correlation(x, y, family, n_resamples=CURVE_RESAMPLES, rng=rng)
 
 
-def _turning_points(params: Params, cell: Cell, rng: np.random.Generator) -> Iterator[tuple[str, Inference]]:
-    pooled = points_of(cell.pairs)
+def _turning_points(
+    params: Params, cell: Cell, rng: np.random.Generator, *, n_pooled: int
+) -> Iterator[tuple[str, Inference]]:
     if params.family != ALL_FAMILIES:
         yield from _family_turning_points(cell, rng)
         return
@@ -221,8 +225,9 @@ def _turning_points(params: Params, cell: Cell, rng: np.random.Generator) -> Ite
     kept = kept.filter(pl.col("position").n_unique().over("family") > 1)
     if kept["family"].n_unique() > 1:
         yield "fixed-effect quadratic", fixed_effect_quadratic(points_of(kept), n_resamples=CURVE_RESAMPLES, rng=rng)
+    pooled = points_of(cell.pairs)
     if np.unique(pooled.log10_n).size >= MIN_ROWS:
-        found, _ = pooled_quadratic_paper_mode(pooled.log10_n, pooled.y_pct)
+        found, _ = pooled_quadratic_paper_mode(pooled.log10_n, pooled.y_pct, n_resamples=n_pooled)
         yield POOLED, found
 
 

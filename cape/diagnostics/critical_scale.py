@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics import _n_c
-from cape.diagnostics._compare import CompareParams, Other, named, other_of
+from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import pair_rows, points_of, require, size_rows, step_rows, steps_of
+from cape.diagnostics._fetch import pair_rows, points_of, require, step_rows, steps_of
 from cape.diagnostics._params import WINDOW, Params, option
 from cape.diagnostics._specifications import SCOPES, critical_scale_curve, curve_estimates, curve_table
+from cape.diagnostics._turn_counts import EXTREMES, falsifier_counts, turn_counts
 from cape.diagnostics.local_coupling import step_table
 from cape.diagnostics.wiring.critical_scale import CRITICAL_SCALE
 from cape.errors import NotEnoughDataError
@@ -34,9 +35,6 @@ from cape.stats.resampling import jackknife_families
 BILLIONS = "billion parameters"
 PAPER_PANEL = "amin-lit-bootstrap"  # the 14 pooled rows of the paper's own bootstrap script
 PAPER_PAIR = ("hellaswag", "truthfulqa_as_printed")
-FALSIFIER_RANGE = (0.1e9, 10e9)  # paper A 9: "at least 5 models spanning 0.1 to 10 B"
-FALSIFIER_SIZES = 5
-EXTREMES = "of the sign brackets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +58,18 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
     if not _n_c.single_family(params):
         estimates += _population_estimates(params, read)
-    estimates += _paper_estimates(params, read) + _spread(turns) + _falsifier(params, read, turns)
+    estimates += _paper_estimates(params, read) + turn_counts(turns) + falsifier_counts(params, read, turns)
     other = other_of(params, read)
     if other is not None:
         estimates += _comparison(params, other, turns, read)
     curve = critical_scale_curve(params, read, paper_panel=PAPER_PANEL, paper_y=PAPER_PAIR[1], scope=params.curve)
     tables += [_turning_table(estimates, turns), curve_table(curve, unit=BILLIONS)]
     estimates += curve_estimates(curve, reference="the printed N_c", unit=BILLIONS)
-    return Outcome(estimates=tuple(estimates), tables=tuple(tables), sentences=_sentences(turns, estimates))
+    return Outcome(
+        estimates=tuple(estimates),
+        tables=tuple(tables),
+        sentences=(*_sentences(turns, estimates), *comparison_sentences(estimates)),
+    )
 
 
 def _family_estimate(turn: _n_c.FamilyTurn) -> Estimate:
@@ -179,67 +181,6 @@ def _paper_rows_elsewhere(params: CriticalScaleParams, read: Read) -> list[Estim
     ]
 
 
-def _spread(turns: list[_n_c.FamilyTurn]) -> list[Estimate]:
-    """Return how many families turn, and the smallest and largest N_c among them, by sign brackets."""
-    brackets = [t for t in turns if t.estimator is Estimator.SIGN_BRACKET]
-    estimates = [
-        _family_count(str(status), sum(t.status is status for t in brackets), len(brackets)) for status in Turn
-    ]
-    estimates.append(_family_count("any", len(brackets), len(brackets)))
-    found = sorted(
-        (t for t in brackets if t.status is Turn.BRACKETED and t.inference.value is not None),
-        key=lambda t: t.inference.value or 0.0,
-    )
-    if len(found) > 1:
-        for name, turn in (("smallest", found[0]), ("largest", found[-1])):
-            named_family = (f"family: {turn.family}",)
-            estimates.append(
-                to_billions(turn.inference).estimate(
-                    symbol="N_c", label=f"{name} {EXTREMES}", unit=BILLIONS, caveats=named_family
-                )
-            )
-        ratio = ratio_of_draws(found[-1].inference, found[0].inference)
-        estimates.append(ratio.estimate(symbol="N_c_ratio", label="largest over smallest family", unit="x"))
-    return estimates
-
-
-def _family_count(label: str, count: int, n: int) -> Estimate:
-    return Estimate(
-        symbol="n_families_with_turn",
-        label=label,
-        value=float(count),
-        low=None,
-        high=None,
-        n=n,
-        unit="families",
-        method="families by what the signs of their intervals say (sign bracket)",
-        caveats=("no interval: a count by observed signs, whether or not they are settled",),
-    )
-
-
-def _falsifier(params: CriticalScaleParams, read: Read, turns: list[_n_c.FamilyTurn]) -> list[Estimate]:
-    """Return how many families the paper's first falsifier speaks of, with and without a sign change (paper A 9)."""
-    sizes = size_rows(params, read).filter(pl.col("position").is_between(*FALSIFIER_RANGE))
-    wide = sizes.group_by("family").agg(pl.col("position").n_unique()).filter(pl.col("position") >= FALSIFIER_SIZES)
-    names = set(wide["family"])
-    brackets = [t for t in turns if t.estimator is Estimator.SIGN_BRACKET and t.family in names]
-    turning = sum(t.status is Turn.BRACKETED for t in brackets)
-    return [
-        Estimate(
-            symbol="n_families_spanning",
-            label=label,
-            value=float(count),
-            low=None,
-            high=None,
-            n=len(brackets),
-            unit="families",
-            method="families with at least 5 sizes within 0.1 to 10 B, by whether the signs of gamma turn from - to +",
-            caveats=("no interval: a count by observed signs, whether or not they are settled",),
-        )
-        for label, count in (("with a sign change", turning), ("without a sign change", len(brackets) - turning))
-    ]
-
-
 def _comparison(params: CriticalScaleParams, other: Other, turns: list[_n_c.FamilyTurn], read: Read) -> list[Estimate]:
     require(step_rows(other.params, read), other.params, what="two sizes of one family")
     mine = _comparable(params, turns, read)
@@ -318,6 +259,7 @@ def _sentences(turns: list[_n_c.FamilyTurn], estimates: list[Estimate]) -> tuple
 
 DIAGNOSTIC = Diagnostic(
     slug="critical_scale",
+    alias="nc",
     section="Coupling",
     title="Critical scale",
     question="At which size does gamma turn from negative to positive, by which estimator, and does it at all?",

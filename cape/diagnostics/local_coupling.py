@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from cape.diagnostics._compare import CompareParams, Other, named, other_of
+from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import require, step_rows, steps_of
 from cape.diagnostics._params import WINDOW
@@ -73,7 +73,11 @@ def compute(params: CompareParams, read: Read) -> Outcome:
         require(other_rows, other.params, what="two sizes of one family")
         estimates += _comparison(params, rows, other, other_rows)
         tables.append(step_table("compared", f"Intervals of {other.name}", other_rows))
-    return Outcome(estimates=tuple(estimates), tables=tuple(tables), sentences=_sentences(rows))
+    return Outcome(
+        estimates=tuple(estimates),
+        tables=tuple(tables),
+        sentences=(*_sentences(rows), *comparison_sentences(estimates)),
+    )
 
 
 def step_table(name: str, title: str, rows: pl.DataFrame) -> Table:
@@ -241,6 +245,7 @@ def _sentences(rows: pl.DataFrame) -> tuple[str, ...]:
 
 DIAGNOSTIC = Diagnostic(
     slug="local_coupling",
+    alias="gamma",
     section="Coupling",
     title="Local coupling",
     question="When a family grows by one size, do the two benchmarks rise together, and how sure is the sign?",

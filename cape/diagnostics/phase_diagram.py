@@ -220,6 +220,7 @@ def _sentences(points: pl.DataFrame) -> tuple[str, ...]:
 
 DIAGNOSTIC = Diagnostic(
     slug="phase_diagram",
+    alias="phase",
     section="Coupling",
     title="Phase diagram",
     question="Where do the models stand on the two benchmarks, and in which phase is each step of each family?",

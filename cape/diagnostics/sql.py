@@ -39,4 +39,5 @@ DIAGNOSTIC = Diagnostic(
     compute=compute,
     panels=(Panel(name="schema", title="Tables and columns", tables=("schema",), alt="List of marts and columns."),),
     uses_selection=False,
+    controls=("example",),
 )

@@ -279,6 +279,7 @@ def _sentences(estimates: list[Estimate], label: str) -> tuple[str, ...]:
 
 DIAGNOSTIC = Diagnostic(
     slug="trend_control",
+    alias="trend",
     section="Coupling",
     title="Trend control",
     question="Is the correlation of two benchmarks more than what growth with size alone would give?",

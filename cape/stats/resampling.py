@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
 
 from cape.errors import BadParameterError, NotEnoughDataError
 from cape.stats.inference import LEVEL, Inference, Points, Steps
@@ -20,6 +19,7 @@ from cape.stats.inference import LEVEL, Inference, Points, Steps
 MOST_UNDEFINED = 0.5  # share of resamples without an answer above which no interval is given
 SINGULAR = 1e-10  # 1 - r^2 of l and l^2 below which double precision cannot tell a parabola from a line
 NEWTON_STEPS = 100  # a logistic fit takes about 8; the rest is for resamples that are nearly separated
+BLOCK = 32_768  # weights handled at once in a logistic fit: what stays in the cache of one core
 TOLERANCE = 1e-10  # largest gradient of the log likelihood per unit of weight at convergence
 
 Record = TypeVar("Record", Points, Steps)
@@ -266,48 +266,85 @@ def weighted_parabola_vertex(
     return vertex + centre, curvature
 
 
+def _logistic(eta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return P = 1 / (1 + exp(-eta)), P (1 - P) and log(1 + exp(-|eta|)), of the same shape.
+
+    One exponential serves all three; it is about 6 times faster than expit and log_expit, which numpy cannot vectorise.
+    """
+    tail = np.exp(-np.abs(eta))
+    below = tail / (1.0 + tail)
+    return np.where(eta < 0, below, 1.0 - below), below / (1.0 + tail), np.log1p(tail)
+
+
 def _newton_step(
-    weights: NDArray[np.float64], z: NDArray[np.float64], residual: NDArray[np.float64], fitted: NDArray[np.float64]
+    score: NDArray[np.float64], information: NDArray[np.float64], powers: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Newton step (n_resamples, 2) and largest gradient per unit of weight (n_resamples,) of logistic fits."""
-    design = np.stack([np.ones_like(z), z, z**2], axis=1)
-    gradient = (weights * residual) @ design[:, :2]
-    h_0, h_1, h_2 = ((weights * fitted * (1.0 - fitted)) @ design).T
+    """Return Newton step (n_resamples, 2) and largest gradient (n_resamples,) of logistic fits.
+
+    score, information : (n_resamples, n) weight times residual and weight times P (1 - P). powers : (n, 3) 1, z, z^2.
+    """
+    gradient = score @ powers[:, :2]
+    h_0, h_1, h_2 = (information @ powers).T
     with np.errstate(divide="ignore", invalid="ignore"):  # flat likelihoods do not converge and are reported so
         step = (
             np.stack([h_2 * gradient[:, 0] - h_1 * gradient[:, 1], h_0 * gradient[:, 1] - h_1 * gradient[:, 0]], axis=1)
             / (h_0 * h_2 - h_1**2)[:, None]
         )
-    return step, np.abs(gradient).max(axis=1) / weights.sum(axis=1)
+    return step, np.abs(gradient).max(axis=1)
 
 
 def _maximum_likelihood(
     weights: NDArray[np.float64], z: NDArray[np.float64], positive: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return (n_resamples, 2) intercept and slope by Newton's method with step halving; NaN if not converged."""
+    result = np.full((weights.shape[0], 2), np.nan)
+    n_rows = max(1, BLOCK // z.size)
+    for first in range(0, weights.shape[0], n_rows):
+        result[first : first + n_rows] = _newton(weights[first : first + n_rows], z, positive)
+    return result
+
+
+def _newton(weights: NDArray[np.float64], z: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what `_maximum_likelihood` does, for as many resamples as fit the processor's cache."""
     beta, scale = np.zeros((weights.shape[0], 2)), np.ones(weights.shape[0])
-    best = np.full(weights.shape[0], -np.inf)
+    best, total = np.full(weights.shape[0], -np.inf), weights.sum(axis=1)
     step = np.zeros_like(beta)
     result = np.full_like(beta, np.nan)
     active = np.arange(weights.shape[0])
-    sign = np.where(positive, 1.0, -1.0)
+    powers, sign = np.stack([np.ones_like(z), z, z**2], axis=1), np.where(positive, 1.0, -1.0)
     for _ in range(NEWTON_STEPS):
         if active.size == 0:
             break
-        w = weights[active]
+        w = weights if active.size == weights.shape[0] else weights[active]
         trial = beta[active] + scale[active, None] * step[active]
         eta = trial[:, :1] + trial[:, 1:] * z
-        likelihood = (w * log_expit(sign * eta)).sum(axis=1)
+        fitted, variance, log_tail = _logistic(eta)
+        likelihood = np.einsum("rn,rn->r", w, np.minimum(sign * eta, 0.0) - log_tail)
         better = likelihood >= best[active] - 1e-12 * np.abs(likelihood)
         accepted = active[better]
         beta[accepted], best[accepted], scale[accepted] = trial[better], likelihood[better], 1.0
         scale[active[~better]] /= 2.0
-        fitted = expit(eta[better])
-        step[accepted], gradient = _newton_step(w[better], z, positive - fitted, fitted)
-        done = accepted[gradient < TOLERANCE]
-        result[done] = beta[done]
-        active = np.setdiff1d(active, done, assume_unique=True)
+        step_of_all, gradient = _newton_step(w * (positive - fitted), w * variance, powers)
+        step[accepted] = step_of_all[better]
+        done = better & (gradient < TOLERANCE * total[active])
+        result[active[done]] = trial[done]
+        active = active[~done]
     return result
+
+
+def _extremes(
+    present: NDArray[np.bool_], covariate: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lowest and highest covariate among the rows present in each resample, inf and -inf where none is.
+
+    present : (n_resamples, n); covariate : (n,) sorted.
+    """
+    none = ~present.any(axis=1) if covariate.size else np.ones(present.shape[0], dtype=bool)
+    if none.all():
+        return np.full(none.size, np.inf), np.full(none.size, -np.inf)
+    low = covariate[present.argmax(axis=1)]
+    high = covariate[covariate.size - 1 - present[:, ::-1].argmax(axis=1)]
+    return np.where(none, np.inf, low), np.where(none, -np.inf, high)
 
 
 def logistic_fits(
@@ -319,11 +356,10 @@ def logistic_fits(
     No fit exists (NaN) for a resample of one class or one covariate value, and is reported if Newton does not converge.
     Reference: Albert and Anderson (1984), Biometrika 71, 1-10, for separation.
     """
-    present = weights > 0
-    negative_low, positive_low = (np.where(present & c, covariate, np.inf).min(axis=1) for c in (~positive, positive))
-    negative_high, positive_high = (
-        np.where(present & c, covariate, -np.inf).max(axis=1) for c in (~positive, positive)
-    )
+    order = np.argsort(covariate, kind="stable")
+    falls, rises = order[~positive[order]], order[positive[order]]
+    negative_low, negative_high = _extremes(weights[:, falls] > 0, covariate[falls])
+    positive_low, positive_high = _extremes(weights[:, rises] > 0, covariate[rises])
     both = np.isfinite(negative_low) & np.isfinite(positive_low)
     varies = np.minimum(negative_low, positive_low) < np.maximum(negative_high, positive_high)
     rising, falling = (both & varies & c for c in (negative_high <= positive_low, positive_high <= negative_low))

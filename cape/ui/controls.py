@@ -45,6 +45,7 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
         x = _choice("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
         y = _choice("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
         variant = _variant(choices, (x, y))
+        st.caption(f"Lake {lake.version}")
         if not is_used:
             st.caption("This page shows the whole lake and does not use the selection.")
     return {"panel": panel, "family": family, "x": x, "y": y, "variant": "" if variant == AS_NAMED else variant}

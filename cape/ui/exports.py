@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from cape import __version__
+from cape.diagnostics import SHARED, get
 from cape.quantities import Estimate, Result
 
 FORMATS = {"CSV": "text/csv", "Parquet": "application/vnd.apache.parquet", "JSON": "application/json"}
@@ -46,10 +47,15 @@ def figure_html(figure: go.Figure) -> bytes:
 
 def command_of(result: Result) -> str:
     """Return the command line that prints the same numbers."""
+    diagnostic = get(result.diagnostic)
+    if diagnostic.slug == "sql":
+        return f"cape sql {shlex.quote('select * from mart_schema')}"
+    shared = (*SHARED, "resamples", "seed") if diagnostic.uses_selection else ()
+    names = dict.fromkeys((*shared, *diagnostic.controls))
     options = [
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
-        for name, value in result.params.items()
-        if value != "" and name != "variant"
+        f"--{name.replace('_', '-')} {shlex.quote(str(result.params[name]))}"
+        for name in names
+        if name != "variant" and result.params.get(name, "") != ""
     ]
     return " ".join(["cape", result.diagnostic.replace("_", "-"), *options])
 

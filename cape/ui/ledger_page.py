@@ -25,6 +25,7 @@ LISTED = (
     "unit",
     "diagnostic",
     "source",
+    "contradiction",
 )
 
 

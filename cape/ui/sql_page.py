@@ -24,7 +24,7 @@ def show_sql(diagnostic: Diagnostic) -> None:
     )
     example = st.selectbox("Example", list(EXAMPLES), key="example", bind="query-params")
     query = st.text_area("Query", value=EXAMPLES[example], height="content", key=f"query_{example}")
-    if st.button("Run", type="primary", key="run_query") or st.query_params.get("run"):
+    if st.button("Run", type="primary", key="run_query"):
         _answer(query)
     frame.panels(diagnostic, result)
     close_page(diagnostic, result)

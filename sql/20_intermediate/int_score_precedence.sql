@@ -19,6 +19,13 @@ ranked as (
         scores.protocol,
         scores.score_pct,
         scores.score_se_pct,
+        case sources.kind
+            when 'leaderboard' then 1
+            when 'model_card' then 2
+            when 'user' then 3
+            when 'repo' then 4
+            else 5
+        end as source_rank,
         row_number() over (
             partition by scores.model_id, scores.benchmark_id
             order by
