@@ -5,7 +5,7 @@ A reader either returns a whole table or raises IngestError with the file, the r
 
 from __future__ import annotations
 
-from cape.ingest.observations import read_text_table
+from cape.ingest.observations import check_cells, read_text_table
 from cape.ingest.score_table import read_score_table
 
-__all__ = ["read_score_table", "read_text_table"]
+__all__ = ["check_cells", "read_score_table", "read_text_table"]

@@ -76,6 +76,27 @@ def read_text_table(
     return frame.select(pl.Series("file_row", layout.lines[1:], dtype=pl.Int64), *columns)
 
 
+def check_cells(frame: pl.DataFrame, *, filled: Sequence[str], numbers: Sequence[str], file: str) -> None:
+    """Raise IngestError at the first empty cell of `filled` columns or the first text in `numbers` columns.
+
+    frame : as read_text_table returns it.
+    """
+    faults = [(c, pl.col(c).is_null(), "The cell is empty.", "Every row needs one.") for c in filled]
+    for column in numbers:
+        value = pl.col(column).str.strip_chars().cast(pl.Float64, strict=False)
+        fault = pl.col(column).is_not_null() & ~value.is_finite().fill_null(value=False)
+        faults.append((column, fault, "The cell holds no finite number.", "Write a number, or leave it empty."))
+    broken = []
+    for column, fault, found, action in faults:
+        rows = frame.filter(fault)
+        if not rows.is_empty():
+            text = found if rows[column][0] is None else f"{rows[column][0]!r} is not a finite number."
+            broken.append((rows["file_row"][0], column, text + further_rows(rows.height - 1), action))
+    if broken:
+        row, column, found, action = min(broken)
+        raise IngestError(file=file, row=row, column=column, found=found, action=action)
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return ' Did you mean ...?' for the closest known name, or an empty text."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -25,6 +25,7 @@ from cape.lake.views import all_views, create_views
 
 KEPT_BUILDS = 3  # readers may still hold the last ones open
 OFFENDERS_SHOWN = 10
+READ_ATTEMPTS = 3  # a file that changes while it is read would be published under the wrong version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +46,26 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
     """
     started = time.perf_counter()
     paths.built.mkdir(parents=True, exist_ok=True)
-    with _turn(paths):
+    with turn(paths):
         version, build = lake_version(paths), build_id(paths)
-        target = paths.built / f"cape-{version}-{build}.duckdb"
-        current = published(paths)
-        if not force and current == target.resolve():
+        target = _target(paths, version, build)
+        if not force and published(paths) == target.resolve():
             return BuildReport(
                 database=target, lake_version=version, is_new=False, seconds=time.perf_counter() - started
             )
-        for leftover in paths.built.glob("draft-*"):
-            leftover.unlink()
+        _sweep(paths)
         draft = paths.built / f"draft-{os.getpid()}.duckdb"
         try:
-            _write(draft, paths, version=version, build=build)
+            for _ in range(READ_ATTEMPTS):
+                draft.unlink(missing_ok=True)
+                _write(draft, paths, version=version, build=build)
+                read = (version, build)
+                version, build = lake_version(paths), build_id(paths)
+                if (version, build) == read:
+                    break
+            else:
+                raise LakeBuildError("Files of the lake keep changing while they are read. Wait, then build again.")
+            target = _target(paths, version, build)
             os.replace(draft, target)
         finally:
             for leftover in paths.built.glob(f"{draft.name}*"):
@@ -76,7 +84,7 @@ def published(paths: LakePaths) -> Path | None:
 def is_current(paths: LakePaths) -> bool:
     """True when the published file was built from what the folders hold now."""
     real = published(paths)
-    return real is not None and real.name == f"cape-{lake_version(paths)}-{build_id(paths)}.duckdb"
+    return real is not None and real.name == _target(paths, lake_version(paths), build_id(paths)).name
 
 
 def fill(connection: duckdb.DuckDBPyConnection, paths: LakePaths, *, version: str, build: str) -> None:
@@ -124,14 +132,28 @@ def _publish(paths: LakePaths, target: Path) -> None:
     os.replace(swap, paths.link)
 
 
+def _target(paths: LakePaths, version: str, build: str) -> Path:
+    return paths.built / f"cape-{version}-{build}.duckdb"
+
+
+def _sweep(paths: LakePaths) -> None:
+    """Remove what killed builds left; the lock is held, so nothing of a living build is among it."""
+    for leftover in (*paths.built.glob("draft-*"), *paths.root.glob(".cape-*.link")):
+        leftover.unlink(missing_ok=True)
+
+
 def _retire(paths: LakePaths, *, keep: Path) -> None:
+    """Remove all but the newest builds, and the public copies of builds that are gone."""
     builds = sorted(paths.built.glob("cape-*.duckdb"), key=lambda file: file.stat().st_mtime, reverse=True)
     for old in [file for file in builds if file != keep][KEPT_BUILDS - 1 :]:
         old.unlink()
+    for copy in paths.built.glob("public-*.duckdb"):
+        if not copy.with_name(copy.name.replace("public-", "cape-", 1)).is_file():
+            copy.unlink(missing_ok=True)
 
 
 @contextmanager
-def _turn(paths: LakePaths) -> Iterator[None]:
+def turn(paths: LakePaths) -> Iterator[None]:
     """Hold the lake's build lock; it falls with the process, so a killed build never blocks the next."""
     with (paths.built / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -19,13 +19,12 @@ from typing import Any
 import polars as pl
 
 from cape.errors import IngestError
-from cape.ingest import read_score_table, read_text_table
-from cape.lake.build import _turn
-from cape.lake.load import _read_toml
+from cape.lake.build import turn
+from cape.lake.load import read_benchmarks, read_record, read_table
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
 from cape.lake.read import OVERLAY_SOURCE
-from cape.lake.tables import RAW_TABLES, SCORES, TOP_TABLES, RawTable
+from cape.lake.tables import RAW_TABLES, TOP_TABLES, RawTable
 
 KINDS = ("leaderboard", "model_card", "user", "repo", "paper", "compiled")  # int_score_precedence ranks them
 MANDATORY = ("title", "url", "kind", "date", "licence")
@@ -91,7 +90,7 @@ def land_tables(
     texts = {table: _csv(read_delivered(path, table=table, paths=paths), table) for table, path in delivered.items()}
     try:
         paths.built.mkdir(parents=True, exist_ok=True)
-        with _turn(paths):
+        with turn(paths):
             folder = _target(source, paths=paths, is_local=is_local, replace=replace)
             return _exchange(folder, texts, source=source, staging=paths.built / "landing")
     except OSError as error:
@@ -105,9 +104,7 @@ def land_tables(
 def read_delivered(path: Path, *, table: str, paths: LakePaths) -> pl.DataFrame:
     """Return a CSV file as the build would read it; raises IngestError with file, row and column."""
     layout = _raw_table(table, file=path.name)
-    if layout is SCORES:
-        return read_score_table(path, known_benchmarks=_chance_levels(paths), display_name=path.name)
-    return read_text_table(path, required=layout.required, optional=layout.optional, display_name=path.name)
+    return read_table(path, table=layout, known_benchmarks=read_benchmarks(paths), display_name=path.name)
 
 
 def check_source(source: SourceRecord) -> None:
@@ -151,16 +148,6 @@ def _raw_table(name: str, *, file: str) -> RawTable:
     return RAW_TABLES[names.index(name)]
 
 
-def _chance_levels(paths: LakePaths) -> dict[tuple[str, str], float | None]:
-    """Return the chance level in percent, None where unknown, by (benchmark, variant) of the lake's benchmarks.csv."""
-    file = paths.root / "benchmarks.csv"
-    frame = read_text_table(file, required=_BENCHMARKS.required, optional=_BENCHMARKS.optional)
-    return {
-        (benchmark, variant or ""): None if chance is None else float(chance)
-        for benchmark, variant, chance in frame.select("benchmark", "variant", "chance_pct").iter_rows()
-    }
-
-
 def _csv(frame: pl.DataFrame, table: str) -> tuple[bytes, int]:
     """Return the bytes of the file to write and its number of rows."""
     layout = _raw_table(table, file=f"{table}.csv")
@@ -189,7 +176,7 @@ def _exchange(
     A process killed between two renames leaves a file that source.toml does not describe: the next build refuses
     the source by name, the old lake serves on, and landing the files again repairs it.
     """
-    held = _read_toml(folder).get("files", []) if (folder / "source.toml").exists() else []
+    held = read_record(folder).get("files", []) if (folder / "source.toml").exists() else []
     landed = tuple(
         LandedFile(
             folder=folder,

@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 
 from cape.errors import IngestError
-from cape.ingest import read_score_table, read_text_table
+from cape.ingest import check_cells, read_score_table, read_text_table
 from cape.lake.paths import LakePaths
 from cape.lake.tables import COMPUTED_TABLES, PROVENANCE, RAW_TABLES, SCORES, TOP_TABLES, RawTable
 
@@ -39,10 +39,7 @@ def load_lake(connection: duckdb.DuckDBPyConnection, paths: LakePaths) -> None:
     Raises IngestError naming file, row and column for the first file that does not hold what it must.
     """
     tops = {table.name: _read_top(paths, table) for table in TOP_TABLES}
-    known = {
-        (benchmark, variant or ""): None if chance is None else float(chance)
-        for benchmark, variant, chance in tops["benchmarks"].select("benchmark", "variant", "chance_pct").iter_rows()
-    }
+    known = chance_levels(tops["benchmarks"])
     sources = read_sources(paths)
     frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in RAW_TABLES}
     files: list[dict[str, str | None]] = []
@@ -75,7 +72,7 @@ def read_sources(paths: LakePaths) -> tuple[SourceFolder, ...]:
     sources = []
     for parent, is_local in ((paths.raw, False), (paths.local, True)):
         for folder in sorted(p for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []:
-            sources.append(SourceFolder(folder=folder, record=_read_toml(folder), is_local=is_local))
+            sources.append(SourceFolder(folder=folder, record=read_record(folder), is_local=is_local))
     seen: dict[str, SourceFolder] = {}
     for source in sources:
         if source.source_id in seen:
@@ -88,7 +85,7 @@ def read_sources(paths: LakePaths) -> tuple[SourceFolder, ...]:
     return tuple(seen[name] for name in sorted(seen))
 
 
-def _read_toml(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> dict[str, Any]:
     file = folder / "source.toml"
     try:
         record = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -105,7 +102,29 @@ def _read_toml(folder: Path) -> dict[str, Any]:
             found=f"source_id is {record.get('source_id')!r} in folder {folder.name!r}.",
             action="Make the two equal.",
         )
+    _check_record(record, file=_shown(file))
     return record
+
+
+def _check_record(record: dict[str, Any], *, file: str) -> None:
+    """Raise IngestError where the fields of a source record do not have the type they need."""
+    if not isinstance(record.get("paper_mode", False), bool):
+        raise IngestError(
+            file=file, column="paper_mode", found=f"it is {record['paper_mode']!r}.", action="Write true or false."
+        )
+    entries = record.get("files", [])
+    if not isinstance(entries, list):
+        raise IngestError(file=file, column="files", found="it is not a list.", action="Write one [[files]] per file.")
+    for entry in entries:
+        kinds = {"name": str, "sha256": str, "rows": int}
+        wrong = [n for n, k in kinds.items() if not isinstance(entry, dict) or not isinstance(entry.get(n), k)]
+        if wrong:
+            raise IngestError(
+                file=file,
+                column=f"files.{wrong[0]}",
+                found=f"an entry of files is {entry!r}.",
+                action="Give each file a name (text), a sha256 (text) and rows (a whole number).",
+            )
 
 
 def _read_delivered(
@@ -119,18 +138,44 @@ def _read_delivered(
             found="the lake has no table of this name.",
             action=f"Name the file after one of: {', '.join(sorted(by_name))}.",
         )
-    if table is SCORES:
-        frame = read_score_table(file, known_benchmarks=known, display_name=shown)
-    else:
-        frame = read_text_table(file, required=table.required, optional=table.optional, display_name=shown)
+    frame = read_table(file, table=table, known_benchmarks=known, display_name=shown)
     return frame.with_columns(
         pl.lit(source.source_id).alias("source_id"), pl.lit(file.name).alias("source_file")
     ).select(*PROVENANCE, *table.columns)
 
 
+def read_table(
+    file: Path,
+    *,
+    table: RawTable,
+    known_benchmarks: Mapping[tuple[str, str], float | None],
+    display_name: str,
+) -> pl.DataFrame:
+    """Return one delivered file as text, validated as its table demands; raise IngestError at the first fault."""
+    if table is SCORES:
+        return read_score_table(file, known_benchmarks=known_benchmarks, display_name=display_name)
+    frame = read_text_table(file, required=table.required, optional=table.optional, display_name=display_name)
+    check_cells(frame, filled=table.filled, numbers=table.numbers, file=display_name)
+    return frame
+
+
+def read_benchmarks(paths: LakePaths) -> dict[tuple[str, str], float | None]:
+    """Return the chance level in percent, None where unknown, by (benchmark, variant) of the lake's benchmarks.csv."""
+    return chance_levels(_read_top(paths, next(table for table in TOP_TABLES if table.name == "benchmarks")))
+
+
+def chance_levels(benchmarks: pl.DataFrame) -> dict[tuple[str, str], float | None]:
+    """Return the chance level in percent, None where unknown, by (benchmark, variant)."""
+    return {
+        (benchmark, variant or ""): None if chance is None else float(chance)
+        for benchmark, variant, chance in benchmarks.select("benchmark", "variant", "chance_pct").iter_rows()
+    }
+
+
 def _read_top(paths: LakePaths, table: RawTable) -> pl.DataFrame:
     file = paths.root / f"{table.name}.csv"
     frame = read_text_table(file, required=table.required, optional=table.optional, display_name=file.name)
+    check_cells(frame, filled=table.filled, numbers=table.numbers, file=file.name)
     return frame.select("file_row", *table.columns)
 
 
@@ -172,7 +217,7 @@ def _load_computed(connection: duckdb.DuckDBPyConnection, paths: LakePaths, name
     file = paths.computed / name / f"{name}.parquet"
     if not file.is_file():
         return
-    record = _read_toml(file.parent)
+    record = read_record(file.parent)
     frame = pl.read_parquet(file)
     missing = [column for column in schema if column not in frame.columns]
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -25,17 +26,27 @@ EXAMPLES = {
 def public_database(database: Path) -> Path:
     """Return the marts-only copy of a built lake, making it beside the file on first use.
 
-    Two processes that make it at once each write their own draft; the last rename wins and both are whole.
+    Processes and threads that ask at once take turns by a file lock; all get the same whole file.
     """
     target = database.with_name(database.name.replace("cape-", "public-", 1))
     if target.is_file():
         return target
-    draft = target.with_name(f"draft-public-{os.getpid()}.duckdb")
+    with (database.parent / ".public.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_file():
+            _copy_marts(database, target)
+    return target
+
+
+def _copy_marts(database: Path, target: Path) -> None:
+    """Write the copy under a draft name and rename it; the caller holds the lock."""
+    draft = target.with_name(f".{target.name}.draft")
     draft.unlink(missing_ok=True)
-    connection = duckdb.connect(str(draft))
-    copy = f'"{draft.stem}"'
+    connection = duckdb.connect(str(draft), config={"threads": 1})
     try:
-        connection.execute(f"attach '{database}' as built (read_only)").fetchall()
+        connection.execute(f"attach '{quoted(database)}' as built (read_only)").fetchall()
+        own = connection.execute("select current_database()").fetchone()
+        copy = f'"{own[0]}"' if own else ""
         names = connection.execute(
             "select view_name from duckdb_views() where database_name = 'built' and starts_with(view_name, 'mart_') "
             "union all select table_name from duckdb_tables() "
@@ -49,4 +60,8 @@ def public_database(database: Path) -> Path:
     finally:
         connection.close()
     os.replace(draft, target)
-    return target
+
+
+def quoted(path: Path) -> str:
+    """Return a path for a single-quoted SQL literal."""
+    return str(path).replace("'", "''")

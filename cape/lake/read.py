@@ -16,6 +16,7 @@ from cape.errors import LakeNotBuiltError, UnknownNameError
 from cape.lake.build import build_lake, is_current, published, run_checks
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
+from cape.lake.public import quoted
 from cape.lake.tables import PROVENANCE, RAW_TABLES
 from cape.lake.views import all_views, create_views, view_grains
 
@@ -108,12 +109,29 @@ class Lake:
         validated by `cape.ingest`. The same views and checks run over shipped and own rows alike; the file
         on disk is not touched. Raises LakeBuildError when the rows fail a check.
         """
-        connection = duckdb.connect(":memory:")
         digest = hashlib.sha256()
         for frame in (scores, models):
             digest.update(b"" if frame is None else frame.write_csv().encode())
         version = f"{self.version}+{digest.hexdigest()[:8]}"
-        connection.execute(f"attach '{self.database}' as shipped (read_only)").fetchall()
+        if not self.database.is_file():
+            raise LakeNotBuiltError(f"The built lake {self.database.name} has gone. Open the lake again.")
+        connection = duckdb.connect(":memory:")
+        try:
+            self._copy_raw(connection, version=version)
+            for name, frame in (("scores", scores), ("models", models)):
+                if frame is not None:
+                    _append(connection, name, frame)
+            views = all_views()
+            create_views(connection, views=views)
+            run_checks(connection, checks=tuple(v.name for v in views if v.name.startswith("chk_")))
+        except BaseException:
+            connection.close()
+            raise
+        return Lake(connection, version=version, database=self.database)
+
+    def _copy_raw(self, connection: duckdb.DuckDBPyConnection, *, version: str) -> None:
+        """Copy the raw tables into an empty database and name the session as a source of its own."""
+        connection.execute(f"attach '{quoted(self.database)}' as shipped (read_only)").fetchall()
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'shipped' and starts_with(table_name, 'raw_')"
         ).fetchall()
@@ -127,13 +145,6 @@ class Lake:
             "'false' as paper_mode",
             {"id": OVERLAY_SOURCE},
         ).fetchall()
-        for name, frame in (("scores", scores), ("models", models)):
-            if frame is not None:
-                _append(connection, name, frame)
-        views = all_views()
-        create_views(connection, views=views)
-        run_checks(connection, checks=tuple(v.name for v in views if v.name.startswith("chk_")))
-        return Lake(connection, version=version, database=self.database)
 
     def _known(self, view: str, equals: dict[str, Any]) -> None:
         columns = self.columns(view)

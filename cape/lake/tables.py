@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawTable:
-    """Columns of one kind of file under `lake/raw/<source_id>/<name>.csv`; all become `raw_<name>`."""
+    """Columns of one kind of file under `lake/raw/<source_id>/<name>.csv`; all become `raw_<name>`.
+
+    filled : columns of which no cell may be empty. numbers : columns that hold a number where they hold anything.
+    """
 
     name: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -69,24 +74,64 @@ RAW_TABLES: tuple[RawTable, ...] = (
             "quality_flags",
             "notes",
         ),
+        filled=("model_id", "family"),
+        numbers=("params_b", "active_params_b", "d_model", "n_layers", "n_heads", "vocab_size"),
     ),
-    RawTable(name="panel_families", required=("model_id", "panel_family")),
-    RawTable(name="training_tokens", required=("model_id", "tokens_t"), optional=("notes",)),
-    RawTable(name="probes", required=("model_id", "probe", "value"), optional=("layer", "n_prompts", "notes")),
-    RawTable(name="losses", required=("model_id", "quantity", "value"), optional=("unit", "notes")),
-    RawTable(name="gradients", required=("model_id", "quantity", "value"), optional=("notes",)),
-    RawTable(name="printed_series", required=("series_group", "series_key", "x", "y")),
+    RawTable(name="panel_families", required=("model_id", "panel_family"), filled=("model_id", "panel_family")),
+    RawTable(
+        name="training_tokens",
+        required=("model_id", "tokens_t"),
+        optional=("notes",),
+        filled=("model_id", "tokens_t"),
+        numbers=("tokens_t",),
+    ),
+    RawTable(
+        name="probes",
+        required=("model_id", "probe", "value"),
+        optional=("layer", "n_prompts", "notes"),
+        filled=("model_id", "probe", "value"),
+        numbers=("value", "layer", "n_prompts"),
+    ),
+    RawTable(
+        name="losses",
+        required=("model_id", "quantity", "value"),
+        optional=("unit", "notes"),
+        filled=("model_id", "quantity", "value"),
+        numbers=("value",),
+    ),
+    RawTable(
+        name="gradients",
+        required=("model_id", "quantity", "value"),
+        optional=("notes",),
+        filled=("model_id", "quantity", "value"),
+        numbers=("value",),
+    ),
+    RawTable(
+        name="printed_series",
+        required=("series_group", "series_key", "x", "y"),
+        filled=("series_group", "series_key", "y"),
+        numbers=("y",),
+    ),
     RawTable(
         name="predictions",
         required=("prediction_id", "statement"),
         optional=("deadline", "pass_criterion", "fail_criterion", "origin"),
+        filled=("prediction_id", "statement"),
     ),
     RawTable(
         name="steering_reported",
         required=("model_id", "prompt_no"),
         optional=("cos", "strength", "changed", "notes"),
+        filled=("model_id", "prompt_no"),
+        numbers=("prompt_no", "cos", "strength", "changed"),
     ),
-    RawTable(name="chance_levels", required=("benchmark", "chance"), optional=("variant",)),
+    RawTable(
+        name="chance_levels",
+        required=("benchmark", "chance"),
+        optional=("variant",),
+        filled=("benchmark", "chance"),
+        numbers=("chance",),
+    ),
 )
 
 # Files at the top of the lake, one each, loaded as raw_<name>.
@@ -95,16 +140,20 @@ TOP_TABLES: tuple[RawTable, ...] = (
         name="benchmarks",
         required=("benchmark", "name"),
         optional=("variant", "metric", "n_items", "chance_pct", "source", "notes"),
+        filled=("benchmark", "name"),
+        numbers=("n_items", "chance_pct"),
     ),
     RawTable(
         name="panels",
         required=("panel", "source_id", "label"),
         optional=("description", "default_x", "default_y", "uses_printed_truthfulqa", "uses_panel_families"),
+        filled=("panel", "source_id", "label"),
     ),
     RawTable(
         name="claims",
         required=("claim_id", "source", "claim", "quantity", "paper_value"),
         optional=("unit", "paper_ci", "population", "method", "parts", "found_in", "contradiction"),
+        filled=("claim_id", "claim", "paper_value"),
     ),
 )
 

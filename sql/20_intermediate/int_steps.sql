@@ -68,6 +68,8 @@ ratios as (
             else if(delta_x_pct > 0, '+', '-') || if(delta_y_pct > 0, '+', '-')
         end as quadrant,
         case
+            when delta_x_pct is null then null
+            when variance_x is null or variance_y is null then 'a score or its standard error is missing'
             when delta_x_pct = 0 then 'the first benchmark did not move'
             when abs(delta_x_pct) < 0.5 then 'the first benchmark moved less than 0.5 points'
             when abs(delta_x_pct) < 1.96 * sqrt(variance_x)

@@ -19,14 +19,16 @@ repeated as (
 unknown_pairs as (
     select
         panels.panel as place,
-        'default pair ' || panels.default_x || ', ' || panels.default_y || ' is not in benchmarks.csv' as description,
+        'default pair ' || coalesce(panels.default_x, 'none') || ', ' || coalesce(panels.default_y, 'none')
+        || ' is not in benchmarks.csv' as description,
     from panels
     left join benchmarks as first_benchmark
         on panels.default_x = first_benchmark.benchmark_id
     left join benchmarks as second_benchmark
         on panels.default_y = second_benchmark.benchmark_id
     where
-        (panels.default_x is not null and first_benchmark.benchmark_id is null)
+        (panels.default_x is null) != (panels.default_y is null)
+        or (panels.default_x is not null and first_benchmark.benchmark_id is null)
         or (panels.default_y is not null and second_benchmark.benchmark_id is null)
 )
 

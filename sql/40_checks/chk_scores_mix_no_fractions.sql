@@ -16,12 +16,18 @@ spread as (
         on
             scores.benchmark = benchmarks.benchmark
             and scores.variant is not distinct from benchmarks.variant
-    where scores.unit = 'percent' and benchmarks.chance_pct >= 5
+    where
+        scores.unit = 'percent'
+        and benchmarks.chance_pct >= 5
 )
 
 select
     source_id || '/' || source_file || ', row ' || file_row as place,
     model_id || ' ' || benchmark || ' is ' || score_pct || ' beside ' || largest_pct as description,
 from spread
-where score_pct > 0 and score_pct < 1 and largest_pct > 1.5
+where
+    score_pct > 0
+    and score_pct < 1
+    and largest_pct > 1.5
+    and not list_contains(string_split(coalesce(quality_flags, ''), ';'), 'below_one_percent')
 order by place
