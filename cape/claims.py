@@ -8,6 +8,7 @@ interval says. The row of a claim shows its worst part.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -77,24 +78,6 @@ class Part:
         relation = "" if self.relation is Relation.EQUAL else f"{self.relation} "
         value = self.value if isinstance(self.value, str) else _print(self.value, self.decimals)
         return f"{relation}{value}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One statement of the paper, its dashboard or a text about it."""
-
-    claim_id: str
-    source: str
-    claim: str
-    quantity: str
-    paper_value: str
-    unit: str
-    paper_ci: str
-    population: str
-    method: str
-    parts: tuple[Part, ...]
-    found_in: str
-    contradiction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,36 +160,43 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 
 
 def _supported_number(part: Part, estimate: Estimate) -> Judged:
-    value, low, high = float(part.value), estimate.low, estimate.high  # type: ignore[arg-type]
-    our_value = float(estimate.value)  # type: ignore[arg-type]
+    value = float(part.value)  # type: ignore[arg-type]
     ours = _interval_text(estimate, part.decimals)
-    has_interval = low is not None or high is not None
+    has_interval = estimate.low is not None or estimate.high is not None
     if part.relation is not Relation.EQUAL:
-        ends = [our_value, *(e for e in (low, high) if e is not None)]
-        holds = [_compare(part.relation, end, value) for end in ends]
-        if all(holds):
-            return _judged(
-                part, estimate, Verdict.AGREES, f"ours is {ours}; the bound {part.printed()} holds throughout"
-            )
-        if not any(holds):
-            return _judged(part, estimate, Verdict.DISAGREES, f"ours is {ours}; the bound {part.printed()} never holds")
-        return _judged(part, estimate, Verdict.TOO_WIDE, f"ours is {ours}, on both sides of the bound {part.printed()}")
+        return _supported_bound(part, estimate)
     if not has_interval:
-        verdict = Verdict.AGREES if _same(estimate.value, value, part.decimals) else Verdict.DISAGREES
+        verdict = Verdict.AGREES if _same(estimate.value, value, _decimals(part)) else Verdict.DISAGREES
         return _judged(part, estimate, verdict, f"ours is {ours}, without an interval; the print says {part.printed()}")
-    if not _covers(estimate, value) and not _same(estimate.value, value, part.decimals):
+    if not _covers(estimate, value) and not _same(estimate.value, value, _decimals(part)):
         return _judged(part, estimate, Verdict.DISAGREES, f"{part.printed()} lies outside ours, {ours}")
     if part.contrary is not None and _too_wide(estimate, value, part.contrary):
         return _judged(part, estimate, Verdict.TOO_WIDE, f"ours is {ours}, which does not exclude {part.contrary:g}")
-    if _same(estimate.value, value, part.decimals):
+    if _same(estimate.value, value, _decimals(part)):
         return _judged(part, estimate, Verdict.AGREES, f"ours is {ours}, equal to {part.printed()} as printed")
     return _judged(part, estimate, Verdict.INSIDE, f"{part.printed()} lies inside ours, {ours}")
+
+
+def _supported_bound(part: Part, estimate: Estimate) -> Judged:
+    """Judge a printed bound; an open side of our interval reaches past every bound."""
+    ours, bound = _interval_text(estimate, part.decimals), float(part.value)  # type: ignore[arg-type]
+    ends = [float(estimate.value)]  # type: ignore[arg-type]
+    if estimate.low is not None or estimate.high is not None:
+        ends.append(-math.inf if estimate.low is None else estimate.low)
+        ends.append(math.inf if estimate.high is None else estimate.high)
+    holds = [_compare(part.relation, end, bound) for end in ends]
+    if all(holds):
+        return _judged(part, estimate, Verdict.AGREES, f"ours is {ours}; the bound {part.printed()} holds throughout")
+    if not any(holds):
+        return _judged(part, estimate, Verdict.DISAGREES, f"ours is {ours}; the bound {part.printed()} never holds")
+    return _judged(part, estimate, Verdict.TOO_WIDE, f"ours is {ours}, on both sides of the bound {part.printed()}")
 
 
 def _supported_sign(part: Part, estimate: Estimate) -> Judged:
     ours = _interval_text(estimate, None)
     sign = "+" if estimate.value > 0 else "-" if estimate.value < 0 else "0"  # type: ignore[operator]
-    if estimate.low is not None and estimate.high is not None and estimate.low <= 0 <= estimate.high:
+    has_interval = estimate.low is not None or estimate.high is not None
+    if has_interval and _covers(estimate, 0.0):
         if estimate.low == estimate.high == 0:
             verdict = Verdict.AGREES if part.value == "0" else Verdict.DISAGREES
             return _judged(part, estimate, verdict, f"ours is {ours}")
@@ -253,7 +243,7 @@ def _holds(part: Part, ours: float) -> bool:
     if part.kind is PartKind.TEXT:
         raise ClaimError(f"part {part.name!r} is text; judge it with judge_text")
     if part.relation is Relation.EQUAL:
-        return _same(ours, float(part.value), 0 if part.kind is PartKind.COUNT else part.decimals)  # type: ignore[arg-type]
+        return _same(ours, float(part.value), _decimals(part))  # type: ignore[arg-type]
     if part.decimals is not None and part.relation in (Relation.AT_MOST, Relation.AT_LEAST):
         ours = round(ours, part.decimals)  # a printed bound that includes its end was compared after rounding
     return _compare(part.relation, ours, float(part.value))  # type: ignore[arg-type]
@@ -276,20 +266,48 @@ def _same(ours: float | None, printed: float | None, decimals: int | None) -> bo
     return abs(ours - printed) <= 0.5 * 10.0**-decimals * (1 + 1e-9)
 
 
+def _decimals(part: Part) -> int | None:
+    """The printed decimals of a part; a count is printed without any."""
+    return 0 if part.kind is PartKind.COUNT else part.decimals
+
+
 def _validate(claim_id: str, part: Part) -> None:
-    fault = None
-    if part.kind in (PartKind.NUMBER, PartKind.COUNT) and not isinstance(part.value, int | float):
-        fault = f"a {part.kind} needs a numeric value"
-    elif part.kind is PartKind.SIGN and part.value not in ("+", "-", "0"):
-        fault = 'a sign is "+", "-" or "0"'
-    elif part.kind is PartKind.TEXT and not isinstance(part.value, str):
-        fault = "a text needs words"
-    elif part.kind is PartKind.RANGE and part.low is None and part.high is None:
-        fault = "a range needs a low or a high"
-    elif part.kind in (PartKind.NUMBER, PartKind.RANGE) and part.decimals is None:
-        fault = f"a {part.kind} needs its printed decimals"
+    fault = _type_fault(part) or _kind_fault(part)
     if fault:
         raise ClaimError(f"claims.csv, {claim_id}, part {part.name!r}: value is {part.value!r}; {fault}.")
+
+
+def _type_fault(part: Part) -> str | None:
+    """What is wrong with the types of a part's fields, or None."""
+    if not isinstance(part.name, str) or not part.name:
+        return "a part needs a name"
+    for name in ("low", "high", "contrary"):
+        if getattr(part, name) is not None and not _is_number(getattr(part, name)):
+            return f"{name} must be a finite number"
+    if part.decimals is not None and (type(part.decimals) is not int or part.decimals < 0):
+        return "decimals must be a whole number from 0"
+    if part.low is not None and part.high is not None and part.low > part.high:
+        return "low lies above high"
+    return None
+
+
+def _kind_fault(part: Part) -> str | None:
+    """What is missing for the kind of a part, or None."""
+    if part.kind in (PartKind.NUMBER, PartKind.COUNT) and not _is_number(part.value):
+        return f"a {part.kind} needs a numeric value"
+    if part.kind is PartKind.SIGN and part.value not in ("+", "-", "0"):
+        return 'a sign is "+", "-" or "0"'
+    if part.kind is PartKind.TEXT and not isinstance(part.value, str):
+        return "a text needs words"
+    if part.kind is PartKind.RANGE and part.low is None and part.high is None:
+        return "a range needs a low or a high"
+    if part.kind in (PartKind.NUMBER, PartKind.RANGE) and part.decimals is None:
+        return f"a {part.kind} needs its printed decimals"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _judged(part: Part, estimate: Estimate, verdict: Verdict, reason: str) -> Judged:
