@@ -50,9 +50,9 @@ lake: .venv/.stamp
 # The heavy environment (several GB to fetch and install) is built only where there is heavy code to test.
 test: lint test-light $(if $(wildcard cape/internals),test-heavy)
 
-# Browser tests share one worker (conftest.py puts them in one group); the rest is dealt out.
+# Tests are dealt out by file, so that the browser tests of one file share one worker and one server.
 test-light: .venv-light/.stamp
-	CAPE_ENV=light $(LIGHT) -m pytest -n $(WORKERS) --dist loadgroup -m "not heavy" $(PYTEST_ARGS)
+	CAPE_ENV=light $(LIGHT) -m pytest -n $(WORKERS) --dist loadfile -m "not heavy" $(PYTEST_ARGS)
 
 test-heavy: .venv-heavy/.stamp
 	CAPE_ENV=heavy $(HEAVY) -m pytest -m heavy $(PYTEST_ARGS)

@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 
 from cape import diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
-from cape.errors import CapeError, MissingDependencyError, UnknownNameError
+from cape.errors import BadParameterError, CapeError, MissingDependencyError, UnknownNameError
 from cape.lake import Lake, LakePaths, build_lake, public_database, run_public_sql
 from cape.ledger import claim_rows
 from cape.quantities import Result
@@ -163,13 +163,17 @@ def _save_figure(diagnostic: Diagnostic, result: Result, path: Path, name: str) 
     drawn = {panel.name: panel.figure for panel in diagnostic.panels if panel.figure is not None}
     if not drawn or (name and name not in drawn):
         raise UnknownNameError(f"{diagnostic.slug} has no figure {name!r}. It has: {', '.join(drawn) or 'none'}.")
+    if not path.parent.is_dir():
+        raise BadParameterError(
+            f"There is no folder {path.parent} to write {path.name} into. Make it, or name another."
+        )
     figure = drawn[name or next(iter(drawn))](result, "light")
     if path.suffix == ".html":
         path.write_text(figure.to_html(include_plotlyjs=True), encoding="utf-8")
         return
     try:
         figure.write_image(path)
-    except (ImportError, RuntimeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
         raise MissingDependencyError(
             f"{path.name} could not be drawn: {error}. Use a name ending in .html, "
             "or `pip install kaleido` and a Chromium."

@@ -59,14 +59,6 @@ def _absent(reason: str, *, is_expected: bool) -> NoReturn:
     pytest.skip(reason, allow_module_level=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put all browser tests in one group, so that xdist runs them one after another."""
-    for item in items:
-        if item.get_closest_marker("browser") is not None:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def lake_paths(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakePaths]:
     """Copy what the lake is built from to a folder of this session and point CAPE_LAKE at it; nothing is built yet."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import plotly.graph_objects as go
 import polars as pl
 
-from cape.diagnostics._params import Params, accept
+from cape.diagnostics._params import NoParams, Params, accept
 from cape.lake import Lake
 from cape.quantities import Estimate, Result, Table
 
@@ -88,7 +88,7 @@ class Diagnostic:
     title: str
     question: str
     source: str
-    params: type[Params]
+    params: type[Params | NoParams]
     compute: Callable[[Any, Read], Outcome]
     panels: tuple[Panel, ...] = ()
     claims: tuple[Settles, ...] = ()
@@ -101,12 +101,13 @@ class Diagnostic:
 def run_diagnostic(diagnostic: Diagnostic, given: Mapping[str, Any], lake: Lake) -> Result:
     """Check the parameters, compute, and return the result with what it read."""
     params = accept(diagnostic.params, given, lake)
-    reads: list[tuple[str, Mapping[str, Any]]] = []
+    kept: dict[tuple[str, tuple[tuple[str, Any], ...]], pl.DataFrame] = {}
 
     def read(view: str, /, **equals: Any) -> pl.DataFrame:
-        if (view, equals) not in reads:
-            reads.append((view, equals))
-        return lake.read(view, **equals)
+        key = (view, tuple(equals.items()))
+        if key not in kept:
+            kept[key] = lake.read(view, **equals)
+        return kept[key]
 
     outcome = diagnostic.compute(params, read)
     return Result(
@@ -116,5 +117,5 @@ def run_diagnostic(diagnostic: Diagnostic, given: Mapping[str, Any], lake: Lake)
         estimates=outcome.estimates,
         tables=outcome.tables,
         sentences=outcome.sentences,
-        reads=tuple(reads),
+        reads=tuple((view, dict(equals)) for view, equals in kept),
     )

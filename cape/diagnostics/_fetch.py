@@ -13,16 +13,19 @@ from cape.diagnostics._params import ALL_FAMILIES, Params, WindowParams, family_
 from cape.errors import NotEnoughDataError, UnknownNameError
 from cape.stats.inference import Points, Steps
 
+AT_SIZE = ("position", "position")
+BETWEEN_SIZES = ("position_from", "position_to")
+
 
 def pair_rows(params: Params, read: Read) -> pl.DataFrame:
     """Return one row per model row with both scores, in order of family, size and row; sizes may be null."""
-    frame = _window(read("mart_pairs", **_selection(params)), params, "position", "position")
+    frame = in_window(read("mart_pairs", **_selection(params)), params, *AT_SIZE)
     return frame.sort("family", "position", "x_file_row", nulls_last=True)
 
 
 def step_rows(params: Params, read: Read) -> pl.DataFrame:
     """Return one row per step between consecutive sizes, with a label that is unique in the frame."""
-    frame = _window(read("mart_gamma", **_selection(params)), params, "position_from", "position_to")
+    frame = in_window(read("mart_gamma", **_selection(params)), params, *BETWEEN_SIZES)
     frame = frame.sort("family", "axis", "replicate", "x_protocol", "y_protocol", "step_no")
     label = pl.format("{}: {} to {}", "family", "models_from", "models_to")
     replicate = pl.when(pl.col("replicate") != "").then(pl.format(", replicate {}", "replicate")).otherwise(pl.lit(""))
@@ -35,7 +38,7 @@ def step_rows(params: Params, read: Read) -> pl.DataFrame:
 
 def size_rows(params: Params, read: Read) -> pl.DataFrame:
     """Return one row per size of a family (models of equal size averaged), with its phase."""
-    frame = _window(read("mart_phases", **_selection(params)), params, "position", "position")
+    frame = in_window(read("mart_phases", **_selection(params)), params, *AT_SIZE)
     return frame.sort("family", "axis", "replicate", "x_protocol", "y_protocol", "position")
 
 
@@ -67,10 +70,20 @@ def require(rows: pl.DataFrame, params: Params, *, what: str) -> None:
     """Raise NotEnoughDataError when the selection is empty."""
     if rows.is_empty():
         family = "" if params.family == ALL_FAMILIES else f", family {params.family!r}"
+        family += _window_words(params)
         raise NotEnoughDataError(
             f"Panel {params.panel!r}{family} has no {what} with both {params.x} and {params.y}. "
             "Pick another family, pair or panel."
         )
+
+
+def _window_words(params: Params) -> str:
+    if not isinstance(params, WindowParams):
+        return ""
+    families = f", families {params.families!r}" if params.families else ""
+    low = f", window from {params.min_b:g} B" if params.min_b else ""
+    high = f", window up to {params.max_b:g} B" if params.max_b else ""
+    return f"{families}{low}{high}"
 
 
 def other_selection(
@@ -114,7 +127,7 @@ def _selection(params: Params) -> dict[str, str]:
     return equals if params.family == ALL_FAMILIES else {**equals, "family": params.family}
 
 
-def _window(rows: pl.DataFrame, params: Params, smallest: str, largest: str) -> pl.DataFrame:
+def in_window(rows: pl.DataFrame, params: Params, smallest: str, largest: str) -> pl.DataFrame:
     """Keep the families and sizes that the parameters name; a window of sizes leaves out models without one."""
     if not isinstance(params, WindowParams):
         return rows

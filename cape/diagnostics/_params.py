@@ -40,8 +40,13 @@ def option(default: Any, **about: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoParams:
+    """Parameters of a diagnostic that looks at the whole lake: none of its own unless a subclass adds them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
-    """The selection that every diagnostic shares."""
+    """The selection that the statistical diagnostics share."""
 
     panel: str = option(
         "author", label="Panel", help="Population of models and source of their scores.", source="panel"
@@ -97,15 +102,15 @@ class WindowParams(Params):
 
 
 WINDOW = ("families", "min_b", "max_b")
-ParamsT = TypeVar("ParamsT", bound=Params)
+ParamsT = TypeVar("ParamsT", bound=Params | NoParams)
 
 
-def options_of(params_class: type[Params]) -> dict[str, Option]:
+def options_of(params_class: type[Params | NoParams]) -> dict[str, Option]:
     """Return the options of a Params class by field name, in order."""
     return {item.name: item.metadata["option"] for item in fields(params_class)}
 
 
-def defaults_of(params_class: type[Params]) -> dict[str, Any]:
+def defaults_of(params_class: type[Params | NoParams]) -> dict[str, Any]:
     """Return the default of every parameter by name."""
     return {item.name: item.default for item in fields(params_class)}
 
@@ -159,6 +164,11 @@ def accept(params_class: type[ParamsT], given: Mapping[str, Any], lake: Lake) ->
     values = {**defaults_of(params_class), **{k: v for k, v in given.items() if v is not None}}
     for name, about in options.items():
         values[name] = _checked(name, about, values[name])
+        if about.source == "view":
+            _among("table", values[name], tuple(lake.marts()))
+    _check_window(values)
+    if not issubclass(params_class, Params):
+        return params_class(**values)
     values["panel"] = str(values["panel"])
     choices = choices_for(values["panel"], lake)
     if not choices.benchmarks:
@@ -170,7 +180,26 @@ def accept(params_class: type[ParamsT], given: Mapping[str, Any], lake: Lake) ->
     for name in family_names(str(values.get("families", ""))):
         _among("family", name, choices.families)
     values["x"], values["y"] = _pair(values, choices)
+    _check_compared(values, choices, lake)
     return params_class(**values)
+
+
+def _check_window(values: Mapping[str, Any]) -> None:
+    smallest, largest = values.get("min_b", 0.0), values.get("max_b", 0.0)
+    if largest and largest < smallest:
+        raise BadParameterError(
+            f"The window runs from min_b = {smallest:g} to max_b = {largest:g}. Swap them, or set max_b to 0."
+        )
+
+
+def _check_compared(values: Mapping[str, Any], choices: Choices, lake: Lake) -> None:
+    """Check the second panel and family of a comparison, where the diagnostic has one."""
+    panel, family = values.get("compare_panel", NO_PANEL), values.get("compare_family", ALL_FAMILIES)
+    if panel != NO_PANEL:
+        _among("panel to compare with", panel, choices.panels)
+        _among("family to compare with", family, choices_for(panel, lake).families)
+    elif family != ALL_FAMILIES:
+        raise BadParameterError(f"compare_family is {family!r} but compare_panel is {NO_PANEL!r}. Name the panel too.")
 
 
 def family_names(text: str) -> tuple[str, ...]:
@@ -224,7 +253,8 @@ def _among(what: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _unknown(what: str, value: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(value, known, n=3, cutoff=0.5)
+    by_case = {name.casefold(): name for name in known}
+    near = [by_case[found] for found in get_close_matches(value.casefold(), list(by_case), n=3, cutoff=0.5)]
     hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(known)}."
     return f"There is no {what} {value!r} here. {hint}"
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, product
 
 import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Read
-from cape.diagnostics._fetch import points_of, steps_of
+from cape.diagnostics._fetch import AT_SIZE, BETWEEN_SIZES, in_window, points_of, steps_of
 from cape.diagnostics._params import ALL_FAMILIES, Params
 from cape.quantities import Estimate, Table
 from cape.stats.correlation import difference_correlation, family_demeaned_correlation, partial_correlation, pearson
@@ -28,9 +29,9 @@ from cape.stats.specification import Specification, SpecificationCurve, specific
 SCOPES = ("this pair", "every pair", "no curve")
 NO_CURVE = SCOPES[2]
 CURVE_RESAMPLES = 400  # per specification; the curve is about the spread between specifications
-PAPER_RESAMPLES = 10_000  # of the paper's own choice, as its bootstrap_Nc.py draws them
 POOLED = "pooled quadratic"
 RAW, PARTIAL, DIFFERENCES, DEMEANED = "raw r", "r given log10 N", "r of differences", "r within families"
+POOLING = (RAW, PARTIAL, POOLED)  # estimators that do not look at families
 MIN_ROWS = 4
 
 
@@ -47,6 +48,11 @@ class Cell:
     steps: pl.DataFrame
     sizes: pl.DataFrame
 
+    def rows_key(self, *, has_family: bool) -> tuple:
+        """What the rows hold, whatever they are called: equal keys give equal estimates."""
+        columns = ["model_id", "position", "x_pct", "y_pct", *(["family"] if has_family else [])]
+        return tuple(self.pairs.select(columns).sort(columns).rows())
+
 
 def correlation_curve(params: Params, read: Read, *, paper_panel: str, scope: str) -> SpecificationCurve | None:
     """Return r by every specification, relative to zero; raw r of the paper's panel and default pair is its choice.
@@ -55,11 +61,13 @@ def correlation_curve(params: Params, read: Read, *, paper_panel: str, scope: st
     """
     rng = np.random.default_rng([params.seed, 5])
     specs = []
+    pairs = read("mart_panels", panel=paper_panel).select("default_x", "default_y").rows()
     for cell in _cells(params, read, scope=scope):
         for name, found in _correlations(cell, rng):
-            is_paper = cell.panel == paper_panel and name == RAW and (cell.x, cell.y) == (params.x, params.y)
-            specs.append(_specification(params, cell, name, found, is_paper=is_paper))
-    return specification_curve(specs) if specs else None
+            is_paper = cell.panel == paper_panel and name == RAW and (cell.x, cell.y) in pairs
+            is_paper = is_paper and params.family == ALL_FAMILIES
+            specs.append((cell, _specification(params, cell, name, found, is_paper=is_paper)))
+    return specification_curve(_distinct(specs)) if specs else None
 
 
 def critical_scale_curve(
@@ -72,13 +80,21 @@ def critical_scale_curve(
     rng = np.random.default_rng([params.seed, 6])
     specs = []
     for cell in _cells(params, read, scope=scope):
-        is_paper_cell = cell.panel == paper_panel and cell.y == paper_y
-        n_pooled = PAPER_RESAMPLES if is_paper_cell else CURVE_RESAMPLES
-        for name, found in _turning_points(params, cell, rng, n_pooled=n_pooled):
-            is_paper = is_paper_cell and name == POOLED
-            specs.append(_specification(params, cell, name, to_billions(found), is_paper=is_paper))
+        for name, found in _turning_points(params, cell, rng):
+            is_paper = cell.panel == paper_panel and name == POOLED and cell.y == paper_y
+            specs.append((cell, _specification(params, cell, name, to_billions(found), is_paper=is_paper)))
     printed = read("mart_claims", claim_id="NC-01")["paper_value"]
-    return specification_curve(specs, reference=float(printed[0])) if specs else None
+    return specification_curve(_distinct(specs), reference=float(printed[0])) if specs else None
+
+
+def _distinct(specs: list[tuple[Cell, Specification]]) -> list[Specification]:
+    """Keep one of the specifications that name the same rows of one source differently; the paper's choice first."""
+    kept: dict[tuple, Specification] = {}
+    for cell, spec in specs:
+        key = (spec.source_id, spec.estimator, *cell.rows_key(has_family=spec.estimator not in POOLING))
+        if key not in kept or spec.is_paper_choice:
+            kept[key] = spec
+    return list(kept.values())
 
 
 def curve_estimates(curve: SpecificationCurve | None, *, reference: str, unit: str) -> list[Estimate]:
@@ -164,6 +180,9 @@ def _cells(params: Params, read: Read, *, scope: str) -> Iterator[Cell]:
             chosen = [f.filter(pl.col("panel") == panel) for f in (rows, steps, sizes)]
             if params.family != ALL_FAMILIES:
                 chosen = [f.filter(pl.col("family") == params.family) for f in chosen]
+            chosen = [
+                in_window(f, params, *ends) for f, ends in zip(chosen, (AT_SIZE, BETWEEN_SIZES, AT_SIZE), strict=True)
+            ]
             if chosen[0].is_empty():
                 continue
             variant = variants.get(y) or variants.get(x) or ""
@@ -208,9 +227,7 @@ def _correlations(cell: Cell, rng: np.random.Generator) -> Iterator[tuple[str, I
         yield DEMEANED, family_demeaned_correlation(x, y, family, n_resamples=CURVE_RESAMPLES, rng=rng)
 
 
-def _turning_points(
-    params: Params, cell: Cell, rng: np.random.Generator, *, n_pooled: int
-) -> Iterator[tuple[str, Inference]]:
+def _turning_points(params: Params, cell: Cell, rng: np.random.Generator) -> Iterator[tuple[str, Inference]]:
     if params.family != ALL_FAMILIES:
         yield from _family_turning_points(cell, rng)
         return
@@ -227,8 +244,14 @@ def _turning_points(
         yield "fixed-effect quadratic", fixed_effect_quadratic(points_of(kept), n_resamples=CURVE_RESAMPLES, rng=rng)
     pooled = points_of(cell.pairs)
     if np.unique(pooled.log10_n).size >= MIN_ROWS:
-        found, _ = pooled_quadratic_paper_mode(pooled.log10_n, pooled.y_pct, n_resamples=n_pooled)
-        yield POOLED, found
+        yield POOLED, _pooled(pooled.log10_n.tobytes(), pooled.y_pct.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _pooled(log10_n: bytes, y: bytes) -> Inference:
+    """Return the paper's pooled recipe on float64 rows, without its draws; its seed is fixed, so it is kept."""
+    found, _ = pooled_quadratic_paper_mode(np.frombuffer(log10_n), np.frombuffer(y))
+    return replace(found, draws=None)
 
 
 def _family_turning_points(cell: Cell, rng: np.random.Generator) -> Iterator[tuple[str, Inference]]:

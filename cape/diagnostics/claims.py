@@ -8,7 +8,7 @@ import polars as pl
 
 from cape.claims import Verdict
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._params import Params, option
+from cape.diagnostics._params import NoParams, option
 from cape.figures.claims import verdict_matrix
 from cape.quantities import Estimate, Table
 
@@ -17,7 +17,7 @@ VERDICTS = (ANY, *(str(verdict) for verdict in Verdict))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimsParams(Params):
+class ClaimsParams(NoParams):
     """Which claims to list."""
 
     reproduced: str = option(ANY, label="Reproduced", help="Verdict on the paper's recipe and rows.", choices=VERDICTS)

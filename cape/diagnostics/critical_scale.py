@@ -132,11 +132,11 @@ def _logistic_value(steps: Steps) -> float | None:
 
 def _paper_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
     rows = read("mart_pairs", panel=PAPER_PANEL, x=PAPER_PAIR[0], y=PAPER_PAIR[1]).sort("y_file_row")
+    independent = _paper_rows_elsewhere(params, read)
     if rows.is_empty():
-        return []
+        return independent
     points = points_of(rows)
     paper, vertex = pooled_quadratic_paper_mode(points.log10_n, points.y_pct)
-    independent = _paper_rows_elsewhere(params, read)
     label = "paper mode: pooled, not Pythia"
     estimates = [
         to_billions(paper).estimate(symbol="N_c", label=label, unit=BILLIONS),
@@ -187,6 +187,21 @@ def _comparison(params: CriticalScaleParams, other: Other, turns: list[_n_c.Fami
     theirs_turns = _n_c.family_turns(other.params, read, n_draws=params.resamples)
     theirs = _comparable(other.params, theirs_turns, read)
     estimates = []
+    if not set(mine) & set(theirs):
+        kinds = f"{', '.join(mine) or 'none'} on one side, {', '.join(theirs) or 'none'} on the other"
+        estimates.append(
+            Estimate(
+                symbol="N_c_comparison",
+                label=f"{named(params)} over {other.name}",
+                value=None,
+                low=None,
+                high=None,
+                n=0,
+                unit="x",
+                method="N_c of one selection over N_c of the other, by the same estimator",
+                caveats=(f"no estimator in common: {kinds}; compare two families, or two panels",),
+            )
+        )
     for name in mine:
         if name not in theirs:
             continue

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._params import Params, option
+from cape.diagnostics._params import NoParams, option
 from cape.figures.data import conflict_figure, coverage
 from cape.quantities import Estimate, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataParams(Params):
+class DataParams(NoParams):
     """Which table to browse."""
 
     view: str = option("mart_scores", label="Table", help="A mart of the lake.", source="view")
@@ -46,12 +46,24 @@ def compute(params: DataParams, read: Read) -> Outcome:
     ]
     estimates.append(_median_spread(groups))
     tables = (
-        Table(name="view", title=params.view, frame=read(params.view)),
+        Table(name="view", title=params.view, frame=_in_one_order(read(params.view))),
         Table(name="sources", title="Sources", frame=read("mart_sources"), units={"n_rows": "rows"}),
-        Table(name="conflicts", title="Rival values", frame=conflicts, units={"score_pct": "%", "spread_pct": "pp"}),
+        Table(
+            name="conflicts",
+            title="Rival values",
+            frame=_in_one_order(conflicts),
+            units={"score_pct": "%", "spread_pct": "pp"},
+        ),
         Table(name="coverage", title="Models per panel and benchmark", frame=read("mart_panel_benchmarks")),
     )
     return Outcome(estimates=tuple(estimates), tables=tables, sentences=_sentences(groups, lake))
+
+
+def _in_one_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """A view may return its rows in any order; a page shows them in one."""
+    leading = [name for name in ("spread_pct",) if name in frame.columns]
+    rest = [name for name in frame.columns if name not in leading]
+    return frame.sort([*leading, *rest], descending=[True] * len(leading) + [False] * len(rest), nulls_last=True)
 
 
 def _median_spread(groups: pl.DataFrame) -> Estimate:

@@ -7,12 +7,12 @@ from dataclasses import asdict
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._params import Params
+from cape.diagnostics._params import NoParams
 from cape.quantities import Estimate, Table
 from cape.symbols import QUANTITIES
 
 
-def compute(params: Params, read: Read) -> Outcome:
+def compute(params: NoParams, read: Read) -> Outcome:
     """Return the symbols with their definitions, the benchmarks and the panels."""
     symbols = pl.DataFrame([asdict(quantity) for quantity in QUANTITIES])
     count = Estimate(
@@ -40,7 +40,7 @@ DIAGNOSTIC = Diagnostic(
     title="Glossary",
     question="What does each symbol mean, in which unit, and where is it defined?",
     source="cape/symbols.py, lake/benchmarks.csv, lake/panels.csv",
-    params=Params,
+    params=NoParams,
     compute=compute,
     panels=(
         Panel(name="symbols", title="Symbols", tables=("symbols",), alt="List of symbols."),

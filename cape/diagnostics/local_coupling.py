@@ -29,6 +29,8 @@ STEP_COLUMNS = (
     "position_mid",
     "delta_x_pct",
     "delta_y_pct",
+    "delta_x_se_pct",
+    "delta_y_se_pct",
     "gamma",
     "gamma_low",
     "gamma_high",
@@ -50,6 +52,8 @@ STEP_UNITS = {
     "position_mid": "parameters",
     "delta_x_pct": "percentage points",
     "delta_y_pct": "percentage points",
+    "delta_x_se_pct": "percentage points",
+    "delta_y_se_pct": "percentage points",
     "gamma": GAMMA_UNIT,
     "gamma_low": GAMMA_UNIT,
     "gamma_high": GAMMA_UNIT,
@@ -83,7 +87,11 @@ def compute(params: CompareParams, read: Read) -> Outcome:
 def step_table(name: str, title: str, rows: pl.DataFrame) -> Table:
     """Return the step rows as shown; null_high is the half-width of gamma when the second benchmark does not move."""
     null = Z_LEVEL * pl.col("variance_y").sqrt() / pl.col("delta_x_pct").abs()
-    shown = rows.with_columns(pl.when(pl.col("gamma").is_not_null()).then(null).alias("null_high"))
+    shown = rows.with_columns(
+        pl.when(pl.col("gamma").is_not_null()).then(null).alias("null_high"),
+        pl.col("variance_x").sqrt().alias("delta_x_se_pct"),
+        pl.col("variance_y").sqrt().alias("delta_y_se_pct"),
+    )
     return Table(name=name, title=title, frame=shown.select(STEP_COLUMNS), units=STEP_UNITS)
 
 

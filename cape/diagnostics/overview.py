@@ -205,5 +205,6 @@ DIAGNOSTIC = Diagnostic(
             figure=verdict_bars,
         ),
     ),
+    controls=("resamples", "seed"),
     claims=OVERVIEW,
 )

@@ -245,5 +245,6 @@ DIAGNOSTIC = Diagnostic(
             figure=score_by_size,
         ),
     ),
+    controls=("resamples", "seed"),
     claims=PHASE_DIAGRAM,
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._params import Params
+from cape.diagnostics._params import NoParams
 from cape.quantities import Estimate, Table
 
 
-def compute(params: Params, read: Read) -> Outcome:
+def compute(params: NoParams, read: Read) -> Outcome:
     """Return the schema of the marts."""
     schema = read("mart_schema")
     n_marts = schema["mart"].n_unique()
@@ -35,7 +35,7 @@ DIAGNOSTIC = Diagnostic(
     title="SQL",
     question="What does the lake say to a query of my own?",
     source="sql/30_marts",
-    params=Params,
+    params=NoParams,
     compute=compute,
     panels=(Panel(name="schema", title="Tables and columns", tables=("schema",), alt="List of marts and columns."),),
     uses_selection=False,

@@ -62,8 +62,11 @@ def compute(params: TrendControlParams, read: Read) -> Outcome:
     unsized = rows.height - points.log10_n.size
     estimates += _given_size(points, params, rng, label, unsized)
     steps = step_rows(params, read)
-    deltas = difference_correlation(*(steps[column].to_numpy() for column in ("delta_x_pct", "delta_y_pct")))
-    estimates.append(deltas.estimate(symbol="r_differences", label=label, unit=""))
+    if steps.is_empty():
+        estimates.append(_undefined("r_differences", label, 0, "undefined: no family has two models of known size"))
+    else:
+        deltas = difference_correlation(*(steps[column].to_numpy() for column in ("delta_x_pct", "delta_y_pct")))
+        estimates.append(deltas.estimate(symbol="r_differences", label=label, unit=""))
     estimates += _families(x, y, family, params, rng, label)
     null = _null(points, params)
     estimates += _null_estimates(null, points, label)

@@ -49,7 +49,7 @@ def se_bars(rows: Sequence[Row], column: str, *, colour: str) -> dict[str, Any]:
     """Return symmetric error bars of one standard error."""
     return {
         "type": "data",
-        "array": [row[column] for row in rows],
+        "array": [row.get(column) for row in rows],
         "color": look.faded(colour, 0.45),
         "thickness": 1,
         "width": 0,

@@ -17,6 +17,7 @@ from cape.figures._marks import (
     outside_text,
     robust_view,
     rows_in,
+    se_bars,
 )
 from cape.figures._text import HOVER, counted, estimate_text, hover, plain, size_text
 from cape.quantities import Phase, Result
@@ -192,7 +193,8 @@ def gamma_quadrants(result: Result, theme: str) -> go.Figure:
     counts = {phase: len(rows_in(drawn, phase)) for phase in Phase}
     add_phase_legend(figure, theme, counts, what="step", has_line=False)
     lacking = len(rows) - len(drawn)
-    look.note(figure, theme, f"{lacking} of {counted(len(rows), 'step')} lack a change." if lacking else "")
+    lacks = f"{lacking} of {counted(len(rows), 'step')} lack a change. " if lacking else ""
+    look.note(figure, theme, f"{lacks}Bars are one standard error of each change.")
     return figure
 
 
@@ -232,6 +234,8 @@ def _add_directions(figure: go.Figure, rows: Sequence[Row], theme: str, phase: P
         go.Scatter(
             x=[row["delta_x_pct"] for row in rows],
             y=[row["delta_y_pct"] for row in rows],
+            error_x=se_bars(rows, "delta_x_se_pct", colour=look.PHASE_STYLES[phase].colour(theme)),
+            error_y=se_bars(rows, "delta_y_se_pct", colour=look.PHASE_STYLES[phase].colour(theme)),
             mode="markers",
             marker=look.PHASE_STYLES[phase].marker(theme),
             name=str(phase),

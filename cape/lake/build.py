@@ -45,6 +45,10 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
     offenders; in both cases nothing is published.
     """
     started = time.perf_counter()
+    if not paths.raw.is_dir():
+        raise LakeBuildError(
+            f"The folder {paths.root.name!r} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it."
+        )
     paths.built.mkdir(parents=True, exist_ok=True)
     with turn(paths):
         version, build = lake_version(paths), build_id(paths)

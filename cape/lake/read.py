@@ -29,6 +29,7 @@ class Lake:
     def __init__(self, connection: duckdb.DuckDBPyConnection, *, version: str, database: Path) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._columns: dict[str, dict[str, str]] = {}  # a published lake never changes
         self.version = version
         self.database = database
 
@@ -92,11 +93,14 @@ class Lake:
 
     def columns(self, view: str) -> dict[str, str]:
         """Return the columns of a view and their DuckDB types, in order."""
-        with self._cursor() as cursor:
-            rows = cursor.execute(
-                "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index", [view]
-            ).fetchall()
-        return dict(rows)
+        if view not in self._columns:
+            with self._cursor() as cursor:
+                rows = cursor.execute(
+                    "select column_name, data_type from duckdb_columns() where table_name = ? order by column_index",
+                    [view],
+                ).fetchall()
+            self._columns[view] = dict(rows)
+        return dict(self._columns[view])
 
     def marts(self) -> dict[str, str]:
         """Return every mart with its grain, in order of name."""

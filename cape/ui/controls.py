@@ -36,14 +36,14 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
         st.subheader("Selection")
         panels = lake.read("mart_panels")
         held = [row["panel"] for row in panels.iter_rows(named=True) if row["n_scores"]]
-        panel = _choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
+        panel = choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
         about = _row(panels, panel)
         st.caption(f"{about['label']}: {about['n_models']} models in {about['n_families']} families.")
         choices = choices_for(panel, lake)
-        family = _choice("family", "Family", list(choices.families), 0)
+        family = choice("family", "Family", list(choices.families), 0)
         benchmarks = list(choices.benchmarks)
-        x = _choice("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
-        y = _choice("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
+        x = choice("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
+        y = choice("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
         variant = _variant(choices, (x, y))
         st.caption(f"Lake {lake.version}")
         if not is_used:
@@ -77,16 +77,16 @@ def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
 def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
     if about.source == "panel or none":
         held = [row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"]]
-        return _choice(name, about.label, [NO_PANEL, *held], 0, help_text=about.help)
+        return choice(name, about.label, [NO_PANEL, *held], 0, help_text=about.help)
     if about.source == "compared family":
         panel = params.get("compare_panel", NO_PANEL)
         families = [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
-        return _choice(name, about.label, families, 0, help_text=about.help)
+        return choice(name, about.label, families, 0, help_text=about.help)
     if about.source == "view":
         marts = [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
-        return _choice(name, about.label, marts, marts.index(default), help_text=about.help)
+        return choice(name, about.label, marts, marts.index(default), help_text=about.help)
     if about.choices:
-        return _choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
+        return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
     if about.low is None and about.high is None:
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
@@ -102,7 +102,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
     )
 
 
-def _choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
+def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
     asked = st.query_params.get(name)
     default = options[index]
     if asked is not None and asked not in options:
@@ -117,7 +117,7 @@ def _variant(choices: Choices, pair: tuple[str, str]) -> str:
     for base, variants in choices.variants.items():
         if any(name.startswith(f"{base}_") for name in pair):
             options = [AS_NAMED, *variants]
-            return _choice("variant", f"Variant of {base}", options, 0, help_text="Overrides the variant named above.")
+            return choice("variant", f"Variant of {base}", options, 0, help_text="Overrides the variant named above.")
     return AS_NAMED
 
 
@@ -126,12 +126,13 @@ def _refuse_number(name: str, about: Option) -> None:
     if asked is None:
         return
     try:
-        number = float(asked)
+        number = int(asked) if about.is_whole else float(asked)
         fine = (about.low is None or number >= about.low) and (about.high is None or number <= about.high)
     except ValueError:
         fine = False
     if not fine:
-        state.notices().append(f"{name}={asked} is not a number from {about.low:g} to {about.high:g}; it was ignored.")
+        kind = "a whole number" if about.is_whole else "a number"
+        state.notices().append(f"{name}={asked} is not {kind} from {about.low:g} to {about.high:g}; it was ignored.")
 
 
 def _row(panels: Any, panel: str) -> dict[str, Any]:

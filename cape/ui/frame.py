@@ -16,6 +16,7 @@ from cape.ui.controls import LINK_VERSION
 
 PRECISION = "%.4g"
 NUMERIC = ("value", "low", "high")
+ESTIMATE_ORDER = ("symbol", "label", "value", "low", "high", "n", "unit", "caveats", "method")
 
 
 def theme() -> str:
@@ -28,11 +29,17 @@ def header(diagnostic: Diagnostic, lake: Lake) -> None:
     """Show title, question, notices and, for an older link, the lake version it was made with."""
     st.title(diagnostic.title)
     st.markdown(diagnostic.question)
-    for notice in state.notices():
-        st.warning(notice)
+    show_notices()
     linked = st.query_params.get(LINK_VERSION)
     if linked and linked != lake.version:
         st.info(f"This link was made with lake {linked}; the lake is now {lake.version}, so numbers may differ.")
+
+
+def show_notices() -> None:
+    """Show what was refused or has to be said, each once."""
+    for notice in dict.fromkeys(state.notices()):
+        st.warning(notice)
+    state.clear_notices()
 
 
 def sentences(result: Result) -> None:
@@ -92,7 +99,9 @@ def show_figure(figure: go.Figure, panel: Panel, *, image: str) -> None:
 def show_table(table: Table, *, key: str) -> None:
     """Show a table with the unit of each column in its heading."""
     config = {name: st.column_config.Column(f"{name} ({unit})") for name, unit in table.units.items() if unit}
-    st.dataframe(table.frame, hide_index=True, column_config=config, key=f"table_{key}", alt=table.title)
+    st.dataframe(
+        table.frame, hide_index=True, column_config=config, placeholder="", key=f"table_{key}", alt=table.title
+    )
 
 
 def downloads(table: Table, result: Result, *, key: str) -> None:
@@ -117,7 +126,15 @@ def estimates(result: Result) -> None:
     )
     frame = exports.estimates_frame(result.estimates)
     config = {name: st.column_config.NumberColumn(format=PRECISION) for name in NUMERIC}
-    st.dataframe(frame, hide_index=True, column_config=config, key="estimates", alt="Estimates of this page")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=config,
+        column_order=ESTIMATE_ORDER,
+        placeholder="",
+        key="estimates",
+        alt="Estimates of this page",
+    )
     table = Table(name="estimates", title="Estimates", frame=frame)
     downloads(table, result, key="estimates")
 

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from cape import diagnostics
-from cape.errors import CapeError
+from cape.errors import CapeError, LakeNotBuiltError
 from cape.lake import Lake, LakePaths, build_lake, is_current, published
 from cape.quantities import Result
 
@@ -19,18 +19,33 @@ KEPT_RESULTS = 48
 def current_lake() -> Lake:
     """Return the published lake, building it first when it is missing or stale.
 
-    A build that fails while an older lake is published leaves that one serving and says so on the page.
+    A build that fails while an older lake is published leaves that one serving; `build_fault` says why.
     Raises CapeError when there is no lake to serve.
     """
-    paths = LakePaths.from_environment()
-    fault = _built_at_start(str(paths.root))
+    paths = _paths()
+    _built_at_start(str(paths.root))
     real = published(paths)
     if real is None:
         build_lake(paths)
         real = published(paths)
-    if fault:
-        st.warning(f"The lake could not be rebuilt; the last good one is shown. {fault}")
     return _open(str(real))
+
+
+def build_fault() -> str:
+    """Return why the build at start failed, as long as what is published is not what the folders hold."""
+    paths = _paths()
+    fault = _built_at_start(str(paths.root))
+    return fault if fault and not is_current(paths) else ""
+
+
+def _paths() -> LakePaths:
+    paths = LakePaths.from_environment()
+    if not paths.raw.is_dir():
+        raise LakeNotBuiltError(
+            f"There is no lake in the folder {paths.root.name!r} that CAPE_LAKE names: it has no raw folder. "
+            "Correct CAPE_LAKE, or unset it to use the lake beside the package."
+        )
+    return paths
 
 
 def result_of(slug: str, params: Mapping[str, Any], lake: Lake) -> Result:

@@ -10,6 +10,7 @@ from cape.quantities import Result
 from cape.ui import frame, state
 from cape.ui.controls import page_controls, report_refusals, stop_on
 from cape.ui.lake import current_lake, result_of
+from cape.ui.router import draw_navigation
 
 
 def show(diagnostic: Diagnostic) -> None:
@@ -22,6 +23,11 @@ def show(diagnostic: Diagnostic) -> None:
 
 def open_page(diagnostic: Diagnostic) -> Result:
     """Draw controls and header and return the result; end the run with a plain message when there is none."""
+    if not state.remembered_selection():
+        # The first visitor of a fresh server may come by a link: Streamlit then runs the page file without the
+        # router. Naming the navigation once makes it run the router from now on.
+        draw_navigation()
+        st.rerun()
     lake = current_lake()
     raw = st.query_params.to_dict()
     top = st.container()

@@ -10,6 +10,7 @@ from cape.errors import QueryRefusedError
 from cape.lake import EXAMPLES, public_database, run_public_sql
 from cape.quantities import Table
 from cape.ui import frame
+from cape.ui.controls import choice
 from cape.ui.lake import current_lake
 from cape.ui.page import close_page, open_page
 
@@ -22,7 +23,8 @@ def show_sql(diagnostic: Diagnostic) -> None:
         "One SELECT or EXPLAIN per run, read-only, over a copy that holds only the marts; "
         "rows, time and memory are capped."
     )
-    example = st.selectbox("Example", list(EXAMPLES), key="example", bind="query-params")
+    example = choice("example", "Example", list(EXAMPLES), 0)
+    frame.show_notices()
     query = st.text_area("Query", value=EXAMPLES[example], height="content", key=f"query_{example}")
     if st.button("Run", type="primary", key="run_query"):
         _answer(query)
