@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import plotly.graph_objects as go
 import polars as pl
 
-from cape.diagnostics._params import NoParams, Params, accept
+from cape.diagnostics._params import NoParams, accept
 from cape.lake import Lake
 from cape.quantities import Estimate, Result, Table
 
@@ -88,7 +88,7 @@ class Diagnostic:
     title: str
     question: str
     source: str
-    params: type[Params | NoParams]
+    params: type[NoParams]
     compute: Callable[[Any, Read], Outcome]
     panels: tuple[Panel, ...] = ()
     claims: tuple[Settles, ...] = ()

@@ -45,7 +45,7 @@ class NoParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Params:
+class Params(NoParams):
     """The selection that the statistical diagnostics share."""
 
     panel: str = option(
@@ -102,15 +102,15 @@ class WindowParams(Params):
 
 
 WINDOW = ("families", "min_b", "max_b")
-ParamsT = TypeVar("ParamsT", bound=Params | NoParams)
+ParamsT = TypeVar("ParamsT", bound=NoParams)
 
 
-def options_of(params_class: type[Params | NoParams]) -> dict[str, Option]:
+def options_of(params_class: type[NoParams]) -> dict[str, Option]:
     """Return the options of a Params class by field name, in order."""
     return {item.name: item.metadata["option"] for item in fields(params_class)}
 
 
-def defaults_of(params_class: type[Params | NoParams]) -> dict[str, Any]:
+def defaults_of(params_class: type[NoParams]) -> dict[str, Any]:
     """Return the default of every parameter by name."""
     return {item.name: item.default for item in fields(params_class)}
 
