@@ -302,10 +302,13 @@ def log10_of(values: Iterable[float | None]) -> list[float]:
     return [math.log10(value) for value in values if value is not None and value > 0]
 
 
+NARROW = 0.7  # decades; a narrower axis may hold no tick at 1, 2 or 5
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Return the decades between two powers of ten, with 2 and 5 between them where decades alone are few."""
     stride = max(1, round((high - low) / 8))
-    leads = (1, 2, 5) if high - low < 2 else (1,)
+    leads = tuple(range(1, 10)) if high - low < NARROW else (1, 2, 5) if high - low < 2 else (1,)
     ticks = [lead * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1, stride) for lead in leads]
     return [tick for tick in ticks if low <= math.log10(tick) <= high]
 

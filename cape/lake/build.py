@@ -47,7 +47,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
     started = time.perf_counter()
     if not paths.raw.is_dir():
         raise LakeBuildError(
-            f"The folder {paths.root.name!r} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it."
+            f"{paths.root} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it."
         )
     paths.built.mkdir(parents=True, exist_ok=True)
     with turn(paths):

@@ -90,7 +90,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
     if about.low is None and about.high is None:
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
-    _refuse_number(name, about)
+    _refuse_number(name, about, kind(default))
     return st.number_input(
         about.label,
         min_value=None if about.low is None else kind(about.low),
@@ -121,7 +121,7 @@ def _variant(choices: Choices, pair: tuple[str, str]) -> str:
     return AS_NAMED
 
 
-def _refuse_number(name: str, about: Option) -> None:
+def _refuse_number(name: str, about: Option, default: float) -> None:
     asked = st.query_params.get(name)
     if asked is None:
         return
@@ -131,8 +131,11 @@ def _refuse_number(name: str, about: Option) -> None:
     except ValueError:
         fine = False
     if not fine:
+        state.choose({name: default})
         kind = "a whole number" if about.is_whole else "a number"
-        state.notices().append(f"{name}={asked} is not {kind} from {about.low:g} to {about.high:g}; it was ignored.")
+        state.notices().append(
+            f"{name}={asked} is not {kind} from {about.low:,.0f} to {about.high:,.0f}; it was ignored."
+        )
 
 
 def _row(panels: Any, panel: str) -> dict[str, Any]:

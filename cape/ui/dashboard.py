@@ -61,7 +61,7 @@ def _value(estimate: Estimate) -> str:
 
 def _interval(estimate: Estimate) -> str:
     if estimate.symbol.startswith("n_"):
-        return "their 95% interval lies within one phase"
+        return "95% interval within a phase"
     if estimate.low is None or estimate.high is None:
         return f"no interval, n = {estimate.n}"
     return f"95%: {estimate.low:.2f} to {estimate.high:.2f}, n = {estimate.n}"

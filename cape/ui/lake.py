@@ -42,7 +42,7 @@ def _paths() -> LakePaths:
     paths = LakePaths.from_environment()
     if not paths.raw.is_dir():
         raise LakeNotBuiltError(
-            f"There is no lake in the folder {paths.root.name!r} that CAPE_LAKE names: it has no raw folder. "
+            f"There is no lake in {paths.root}, which CAPE_LAKE names: it has no raw folder. "
             "Correct CAPE_LAKE, or unset it to use the lake beside the package."
         )
     return paths

@@ -62,7 +62,7 @@ def visit(served: Served) -> Iterator[Visit]:
 
 def test_the_first_visitor_of_a_fresh_server_may_come_by_a_link(served: Served) -> None:
     assert "Selection" in served.first_visitor
-    assert "Phase diagram" in served.first_visitor  # the navigation has titles, not file names
+    assert "Evidence" in served.first_visitor  # the sections of the navigation, not a list of file names
     assert "intervals in 1 famil" in served.first_visitor  # the family of the link
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import typer
 
-from cape import __version__, cli
+from cape import __version__, cli, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic
 from tests.conftest import require, require_program
 from tests.surface._app import ROW_PRINTERS, CommandLine, options
@@ -19,12 +19,17 @@ COMMANDS = tuple(diagnostic for diagnostic in DIAGNOSTICS if diagnostic.slug not
 FAST = ("--resamples", "500")
 
 
+def fast(slug: str) -> tuple[str, ...]:
+    """Fewer resamples, where the command resamples at all."""
+    return FAST if diagnostics.get(slug).uses_selection else ()
+
+
 @pytest.mark.parametrize("diagnostic", COMMANDS, ids=lambda d: d.slug)
 def test_a_command_answers_to_its_slug_with_dashes_underscores_and_alias(
     diagnostic: Diagnostic, cape: CommandLine
 ) -> None:
     names = {diagnostic.slug, diagnostic.slug.replace("_", "-"), diagnostic.alias} - {""}
-    answers = [cape(name, *FAST, "--json").json for name in sorted(names)]
+    answers = [cape(name, *fast(diagnostic.slug), "--json").json for name in sorted(names)]
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["diagnostic"] == diagnostic.slug
     assert list(answers[0]) == ["diagnostic", "params", "lake_version", "estimates"]
@@ -32,8 +37,8 @@ def test_a_command_answers_to_its_slug_with_dashes_underscores_and_alias(
 
 @pytest.mark.parametrize("diagnostic", COMMANDS, ids=lambda d: d.slug)
 def test_csv_holds_what_json_holds(diagnostic: Diagnostic, cape: CommandLine) -> None:
-    printed = cape(diagnostic.slug, *FAST, "--json").json["estimates"]
-    answered = cape(diagnostic.slug, *FAST, "--csv")
+    printed = cape(diagnostic.slug, *fast(diagnostic.slug), "--json").json["estimates"]
+    answered = cape(diagnostic.slug, *fast(diagnostic.slug), "--csv")
     assert answered.code == 0
     cells = list(csv.DictReader(io.StringIO(answered.out)))
     held = [{**row, "caveats": "; ".join(row["caveats"])} for row in printed]
@@ -45,7 +50,7 @@ def test_csv_holds_what_json_holds(diagnostic: Diagnostic, cape: CommandLine) ->
 
 @pytest.mark.parametrize("diagnostic", COMMANDS, ids=lambda d: d.slug)
 def test_without_a_format_a_table_for_people_is_printed(diagnostic: Diagnostic, cape: CommandLine) -> None:
-    answered = cape(diagnostic.slug, *FAST)
+    answered = cape(diagnostic.slug, *fast(diagnostic.slug))
     assert (answered.code, answered.err) == (0, "")
     assert "symbol" in answered.out and "Lake " in answered.out
 
@@ -145,7 +150,7 @@ def test_every_figure_is_saved_as_html(diagnostic: Diagnostic, cape: CommandLine
     for panel in (panel for panel in diagnostic.panels if panel.figure is not None):
         file = tmp_path / f"{panel.name}.html"
         words = ["--figure", str(file), "--figure-panel", panel.name]
-        assert cape(diagnostic.slug, *FAST, *words, "--json").json["estimates"]
+        assert cape(diagnostic.slug, *fast(diagnostic.slug), *words, "--json").json["estimates"]
         text = file.read_text(encoding="utf-8")
         assert text.lstrip().lower().startswith("<!doctype html") and "Plotly.newPlot" in text
         assert 'src="http' not in text.replace("'", '"')
@@ -178,7 +183,8 @@ def test_every_command_and_option_has_help(cape: CommandLine) -> None:
 def test_a_command_takes_every_parameter_of_its_page(diagnostic: Diagnostic) -> None:
     group = typer.main.get_command(cli.app)
     taken = {p.name for p in group.commands[diagnostic.slug].params}
-    assert {"panel", "family", "x", "y", "resamples", "seed", *diagnostic.controls} <= taken
+    shared = {"panel", "family", "x", "y", "resamples", "seed"} if diagnostic.uses_selection else set()
+    assert shared | set(diagnostic.controls) <= taken
 
 
 def _as(value: object, cell: str) -> object:
