@@ -90,8 +90,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
     if about.low is None and about.high is None:
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
-    _refuse_number(name, about, kind(default))
-    return st.number_input(
+    value = st.number_input(
         about.label,
         min_value=None if about.low is None else kind(about.low),
         max_value=None if about.high is None else kind(about.high),
@@ -100,6 +99,8 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
         help=about.help,
         bind="query-params",
     )
+    _report_number(name, about, value)
+    return value
 
 
 def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
@@ -121,7 +122,8 @@ def _variant(choices: Choices, pair: tuple[str, str]) -> str:
     return AS_NAMED
 
 
-def _refuse_number(name: str, about: Option, default: float) -> None:
+def _report_number(name: str, about: Option, used: float | None) -> None:
+    """Say when the link asked for a number that is not accepted, and which one is used instead."""
     asked = st.query_params.get(name)
     if asked is None:
         return
@@ -131,10 +133,9 @@ def _refuse_number(name: str, about: Option, default: float) -> None:
     except ValueError:
         fine = False
     if not fine:
-        state.choose({name: default})
         kind = "a whole number" if about.is_whole else "a number"
         state.notices().append(
-            f"{name}={asked} is not {kind} from {about.low:,.0f} to {about.high:,.0f}; it was ignored."
+            f"{name}={asked} is not {kind} from {about.low:,.0f} to {about.high:,.0f}; {used:g} is used instead."
         )
 
 
