@@ -90,6 +90,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
     if about.low is None and about.high is None:
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
+    asked = st.query_params.get(name)  # read first: the widget clears what it does not accept
     value = st.number_input(
         about.label,
         min_value=None if about.low is None else kind(about.low),
@@ -99,7 +100,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
         help=about.help,
         bind="query-params",
     )
-    _report_number(name, about, value)
+    _report_number(name, about, asked, value)
     return value
 
 
@@ -122,9 +123,8 @@ def _variant(choices: Choices, pair: tuple[str, str]) -> str:
     return AS_NAMED
 
 
-def _report_number(name: str, about: Option, used: float | None) -> None:
+def _report_number(name: str, about: Option, asked: str | None, used: float | None) -> None:
     """Say when the link asked for a number that is not accepted, and which one is used instead."""
-    asked = st.query_params.get(name)
     if asked is None:
         return
     try:
