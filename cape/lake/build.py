@@ -46,9 +46,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
     """
     started = time.perf_counter()
     if not paths.raw.is_dir():
-        raise LakeBuildError(
-            f"{paths.root} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it."
-        )
+        raise LakeBuildError(f"{paths.root} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it.")
     paths.built.mkdir(parents=True, exist_ok=True)
     with turn(paths):
         version, build = lake_version(paths), build_id(paths)
