@@ -32,6 +32,9 @@ class Verdict(StrEnum):
 SEVERITY = tuple(Verdict)
 
 
+WORDED = {str(Verdict.TOO_WIDE): Verdict.TOO_WIDE, "undefined": Verdict.UNDEFINED}
+
+
 class PartKind(StrEnum):
     NUMBER = "number"
     COUNT = "count"
@@ -148,9 +151,10 @@ def judge_supported(part: Part, estimate: Estimate) -> Judged:
 
 
 def judge_text(part: Part, ours: str, reason: str) -> Judged:
-    """Judge a text part by equality of words, ignoring case."""
-    same = str(part.value).strip().casefold() == ours.strip().casefold()
-    verdict = Verdict.AGREES if same else Verdict.DISAGREES
+    """Judge a text part by equality of words, ignoring case; "undefined" and "too wide to say" are verdicts."""
+    said = ours.strip().casefold()
+    same = str(part.value).strip().casefold() == said
+    verdict = WORDED.get(said, Verdict.AGREES if same else Verdict.DISAGREES)
     return Judged(part=part.name, verdict=verdict, reason=reason, value=ours)
 
 

@@ -8,14 +8,20 @@ from typing import Any
 
 from cape.diagnostics import (
     claims,
+    coupling_matrix,
     critical_scale,
     data,
+    effective_dimension,
+    flow_geometry,
     glossary,
+    isocline,
     local_coupling,
+    loss_blindness,
     overview,
     phase_diagram,
     sql,
     trend_control,
+    width_normalization,
 )
 from cape.diagnostics._diagnostic import Answer, Diagnostic, Outcome, Panel, Settles, Side, run_diagnostic
 from cape.diagnostics._params import (
@@ -40,6 +46,12 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     local_coupling.DIAGNOSTIC,
     critical_scale.DIAGNOSTIC,
     trend_control.DIAGNOSTIC,
+    coupling_matrix.DIAGNOSTIC,
+    effective_dimension.DIAGNOSTIC,
+    width_normalization.DIAGNOSTIC,
+    loss_blindness.DIAGNOSTIC,
+    isocline.DIAGNOSTIC,
+    flow_geometry.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,
     sql.DIAGNOSTIC,

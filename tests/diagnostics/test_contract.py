@@ -122,9 +122,9 @@ def test_a_panel_of_models_without_public_sizes_is_answered_or_refused_in_plain_
         result = on(run, diagnostics.get(slug), panel)
     except NotEnoughDataError as error:
         assert "no two sizes of one family" in str(error) and panel in str(error)
-        assert slug in ("local_coupling", "critical_scale")
+        assert slug in NEEDS_STEPS
         return
-    assert slug not in ("local_coupling", "critical_scale")
+    assert slug not in NEEDS_STEPS
     words = " ".join(result.sentences)
     assert "size" in words or "undefined" in words
     for symbol in ("r_partial", "r_null", "mean_gamma_12", "N_c"):
@@ -160,7 +160,28 @@ def test_a_page_of_the_whole_lake_lists_its_rows_in_one_order(slug: str, lake: L
 
 
 # Symbols whose value is itself a share or centre of random orderings or simulations, or counts bootstrap intervals.
-SIMULATED = {"p_permutation", "p_freedman_lane", "p_null", "r_null", "share_of_specifications"}
+NEEDS_STEPS = ("local_coupling", "critical_scale", "isocline", "flow_geometry")
+SIMULATED = {
+    "p_permutation",
+    "p_freedman_lane",
+    "p_null",
+    "r_null",
+    "share_of_specifications",
+    "p_families",
+    "q_pairs",
+    "n_discoveries",
+    "frobenius_null",
+    "d_eff_equal_n",
+    "n_negative_pairs_settled",
+    "n_sign_changes_settled",
+    "r_width_shuffled",
+    "p_width_shuffled",
+    "width_gain",
+    "beta_r2_null",
+    "beta_slope_null",
+    "p_beta",
+    "isocline_null_share",
+}
 
 
 @pytest.mark.parametrize("slug", [d.slug for d in SELECTING])

@@ -1,4 +1,4 @@
-"""The glossary: every symbol that an estimate may carry, with its unit, definition and source."""
+"""Symbols of the lake, the ledger, local coupling, the critical scale and the trend control."""
 
 from __future__ import annotations
 
@@ -288,5 +288,3 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(symbol="n_marts", name="marts", unit="", definition="Tables open to queries.", section="lake"),
     Quantity(symbol="n_symbols", name="symbols", unit="", definition="Rows of this glossary.", section="glossary"),
 )
-
-SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

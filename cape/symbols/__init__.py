@@ -1,0 +1,26 @@
+"""The glossary: every symbol that an estimate may carry, with its unit, definition and source."""
+
+from __future__ import annotations
+
+from cape.quantities import Quantity
+from cape.symbols import (
+    core,
+    coupling_matrix,
+    effective_dimension,
+    flow_geometry,
+    isocline,
+    loss_blindness,
+    width_normalization,
+)
+
+QUANTITIES: tuple[Quantity, ...] = (
+    *core.QUANTITIES,
+    *coupling_matrix.QUANTITIES,
+    *effective_dimension.QUANTITIES,
+    *width_normalization.QUANTITIES,
+    *loss_blindness.QUANTITIES,
+    *isocline.QUANTITIES,
+    *flow_geometry.QUANTITIES,
+)
+
+SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}
