@@ -35,3 +35,9 @@ def test_the_readme_is_short_and_has_one_picture() -> None:
     assert len(lines) < 80
     assert sum(line.startswith("![") for line in lines) == 1
     assert (REPOSITORY / "docs" / "overview.png").is_file()
+
+
+def test_the_benchmark_measures_this_repository() -> None:
+    from scripts.bench.common import ROOT
+
+    assert ROOT == REPOSITORY

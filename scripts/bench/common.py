@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_DELIVERED = shutil.ignore_patterns("built", "local", "cape.duckdb", ".cape-*")
 MIB = 2**20
 
