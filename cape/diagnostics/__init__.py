@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from cape.diagnostics import (
+    analyze_model,
     claims,
     coupling_matrix,
     critical_scale,
@@ -42,6 +43,7 @@ from cape.quantities import Result
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     overview.DIAGNOSTIC,
+    analyze_model.DIAGNOSTIC,
     phase_diagram.DIAGNOSTIC,
     local_coupling.DIAGNOSTIC,
     critical_scale.DIAGNOSTIC,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cape.quantities import Quantity
 from cape.symbols import (
+    analyze_model,
     core,
     coupling_matrix,
     effective_dimension,
@@ -15,6 +16,7 @@ from cape.symbols import (
 
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
+    *analyze_model.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
     *width_normalization.QUANTITIES,

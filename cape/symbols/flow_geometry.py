@@ -302,7 +302,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         symbol="chi_gamma",
         name="susceptibility",
         unit="",
-        definition="1 / |gamma_12| at the interval whose gamma_12 is nearest zero.",
+        definition="1 / |gamma_12| at the interval whose gamma_12 is nearest zero, or at a model's size.",
         section="dashboard, dictionary",
     ),
     Quantity(

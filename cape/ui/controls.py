@@ -62,7 +62,7 @@ def page_controls(diagnostic: Diagnostic, lake: Lake, chosen: Mapping[str, Any])
         columns = st.columns(min(len(names), 3))
         for index, name in enumerate(names):
             with columns[index % len(columns)]:
-                params[name] = _control(name, options[name], defaults[name], lake, params)
+                params[name] = control(name, options[name], defaults[name], lake, params)
     return params
 
 
@@ -74,7 +74,8 @@ def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
             state.notices().append(f"The link sets {name!r}, which this page does not have. It was ignored.")
 
 
-def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
+def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
+    """Draw the control of one option, bound to the URL by its name, and return what it holds."""
     if about.source == "panel or none":
         held = [row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"]]
         return choice(name, about.label, [NO_PANEL, *held], 0, help_text=about.help)
@@ -100,7 +101,7 @@ def _control(name: str, about: Option, default: Any, lake: Lake, params: Mapping
         help=about.help,
         bind="query-params",
     )
-    _report_number(name, about, asked, value)
+    report_number(name, about, asked, value)
     return value
 
 
@@ -123,7 +124,7 @@ def _variant(choices: Choices, pair: tuple[str, str]) -> str:
     return AS_NAMED
 
 
-def _report_number(name: str, about: Option, asked: str | None, used: float | None) -> None:
+def report_number(name: str, about: Option, asked: str | None, used: float | None) -> None:
     """Say when the link asked for a number that is not accepted, and which one is used instead."""
     if asked is None:
         return

@@ -181,6 +181,8 @@ SIMULATED = {
     "beta_slope_null",
     "p_beta",
     "isocline_null_share",
+    "n_pairs_at_size",
+    "n_actions",
 }
 
 
