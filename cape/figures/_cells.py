@@ -9,12 +9,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cape.figures import theme as look
+from cape.figures._contrast import cell_texts
 from cape.figures._text import HOVER, wrapped
 from cape.quantities import Phase
 
 SQUARE_PX, NAME_COLUMNS = 300, 11
 MOST_UPRIGHT = 6  # names across; more are turned, or they would cover one another
 TITLE_PX, GAP_PX = 34, 76
+LOWEST = -1.0  # bottom of the colour scale; its top is the opposite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,8 @@ def squares(theme: str, rows: Sequence[Sequence[Square]], names: Sequence[str]) 
     figure.update_annotations(font={"size": look.FONT_SIZE, "color": look.INK[theme].text})
     for i, row in enumerate(rows, start=1):
         for j, square in enumerate(row, start=1):
-            figure.add_trace(_heatmap(theme, square, names), row=i, col=j)
+            for trace in _traces(theme, square, names):
+                figure.add_trace(trace, row=i, col=j)
     figure.update_xaxes(
         tickvals=list(range(len(names))),
         ticktext=[_name(name) for name in names],
@@ -77,28 +80,28 @@ def _name(name: str) -> str:
     return wrapped(name.replace("_", " "), NAME_COLUMNS)
 
 
-def _heatmap(theme: str, square: Square, names: Sequence[str]) -> go.Heatmap:
+def _traces(theme: str, square: Square, names: Sequence[str]) -> tuple[go.Heatmap, go.Scatter]:
     empty = Cell(value=None, text="", hover="")
     grid = [[square.cells.get((down, across), empty) for across in names] for down in names]
-    return go.Heatmap(
+    stops = (
+        (0.0, look.PHASE_STYLES[Phase.TAX].colour(theme)),
+        (0.5, look.INK[theme].hover),
+        (1.0, look.PHASE_STYLES[Phase.BONUS].colour(theme)),
+    )
+    heatmap = go.Heatmap(
         x=list(range(len(names))),
         y=list(range(len(names))),
         z=[[cell.value for cell in line] for line in grid],
-        text=[[cell.text for cell in line] for line in grid],
-        texttemplate="%{text}",
-        textfont={"size": look.SMALL_SIZE},
         hovertext=[[cell.hover for cell in line] for line in grid],
         hovertemplate=HOVER,
-        colorscale=[
-            [0.0, look.PHASE_STYLES[Phase.TAX].colour(theme)],
-            [0.5, look.INK[theme].hover],
-            [1.0, look.PHASE_STYLES[Phase.BONUS].colour(theme)],
-        ],
-        zmin=-1,
-        zmax=1,
+        colorscale=[list(stop) for stop in stops],
+        zmin=LOWEST,
+        zmax=-LOWEST,
         showscale=False,
         xgap=2,
         ygap=2,
         hoverongaps=False,
         name=square.title,
     )
+    places = [[None if cell.value is None else (cell.value - LOWEST) / (-2 * LOWEST) for cell in line] for line in grid]
+    return heatmap, cell_texts([[cell.text for cell in line] for line in grid], places, stops)

@@ -36,6 +36,7 @@ ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#8A8F98"
 TRANSPARENT = "rgba(0,0,0,0)"
 ON_COLOUR = "#000000"  # on every Okabe-Ito colour used as a fill, black is the more readable
+CELL_INKS = ("#000000", "#FFFFFF")  # one of the two has a contrast of at least 4.5 with any ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from scipy.special import expit
 
 from cape.stats.coupling import TRANSITION_WIDTH
 from cape.stats.inference import Inference, Steps
-from cape.stats.resampling import SINGULAR, cluster_inference, cluster_weights, logistic_fits, percentile_interval
+from cape.stats.logistic import logistic_fits
+from cape.stats.resampling import SINGULAR, cluster_inference, cluster_weights, percentile_interval
 
 Array = NDArray[np.float64]
 

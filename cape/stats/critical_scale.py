@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from cape.errors import BadParameterError
 from cape.stats.coupling import check_family, family_gammas, family_steps
 from cape.stats.inference import Inference, Points, Steps
+from cape.stats.logistic import logistic_fits
 from cape.stats.resampling import (
     cluster_inference,
     cluster_weights,
     guarded_interval,
     legacy_row_weights,
-    logistic_fits,
     parabola_vertex,
     percentile_interval,
     subset,

@@ -247,8 +247,9 @@ def test_verdict_bars_draws_counts_with_patterns() -> None:
 
 def test_verdict_matrix_and_coverage_write_their_counts() -> None:
     for name, count in (("verdict_matrix", 4), ("coverage", 58)):
-        heat = make(name).data[0]
-        assert (heat.z[0][0], heat.text[0][0]) == (count, str(count))
+        heat, texts = make(name).data
+        written = dict(zip(zip(texts.x, texts.y, strict=True), texts.text, strict=True))
+        assert (heat.z[0][0], written[0, 0]) == (count, str(count))
 
 
 def test_conflict_figure_draws_every_source_and_marks_the_resolved_value() -> None:

@@ -9,13 +9,13 @@ from scipy import stats
 
 from cape.errors import BadParameterError, NotEnoughDataError
 from cape.stats.inference import Points
+from cape.stats.logistic import logistic_fits
 from cape.stats.resampling import (
     cluster_inference,
     cluster_weights,
     jackknife,
     jackknife_families,
     legacy_row_weights,
-    logistic_fits,
     percentile_interval,
     row_weights,
     undefined_caveat,
