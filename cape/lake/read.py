@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from cape.lake.tables import PROVENANCE, RAW_TABLES
 from cape.lake.views import all_views, create_views, view_grains
 
 OVERLAY_SOURCE = "session"
+KEPT_BYTES = 16 * 2**20  # frames of one lake kept for the next read
 
 
 class Lake:
@@ -29,7 +31,10 @@ class Lake:
     def __init__(self, connection: duckdb.DuckDBPyConnection, *, version: str, database: Path) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._columns: dict[str, dict[str, str]] = {}  # a published lake never changes
+        # A published lake never changes: what was read once holds.
+        self._columns: dict[str, dict[str, str]] = {}
+        self._kept: OrderedDict[tuple[Any, ...], pl.DataFrame] = OrderedDict()
+        self._kept_bytes: dict[tuple[Any, ...], int] = {}
         self.version = version
         self.database = database
 
@@ -62,6 +67,9 @@ class Lake:
     def close(self) -> None:
         """Close the connection; a closed lake cannot be read."""
         self._connection.close()
+        with self._lock:
+            self._kept.clear()
+            self._kept_bytes.clear()
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -78,8 +86,28 @@ class Lake:
         Raises UnknownNameError, with near names, for a view or a column that does not exist.
         """
         text, values = self.query_text(view, **equals)
+        key = (text, *values)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+                return kept
         with self._cursor() as cursor:
-            return cursor.sql(text, params=values).pl()
+            frame = cursor.sql(text, params=values).pl()
+        self._keep(key, frame)
+        return frame
+
+    def _keep(self, key: tuple[Any, ...], frame: pl.DataFrame) -> None:
+        """Keep a frame, which nobody changes in place, for the next read; the least recently used make room."""
+        size = int(frame.estimated_size())
+        if size > KEPT_BYTES // 2:
+            return
+        with self._lock:
+            self._kept[key] = frame
+            self._kept_bytes[key] = size
+            while sum(self._kept_bytes.values()) > KEPT_BYTES:
+                oldest, _ = self._kept.popitem(last=False)
+                del self._kept_bytes[oldest]
 
     def query_text(self, view: str, /, **equals: Any) -> tuple[str, list[Any]]:
         """Return the SQL that `read` runs and its positional values."""

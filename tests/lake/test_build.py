@@ -23,6 +23,7 @@ import pytest
 
 from cape.errors import IngestError, LakeBuildError, LakeNotBuiltError, UnknownNameError
 from cape.lake import Lake, LakePaths, build_id, build_lake, is_current, lake_version, public_database, published
+from cape.lake import read as read_module
 from cape.lake import version as version_module
 from cape.lake import views as views_module
 from cape.lake.build import fill, run_checks
@@ -669,6 +670,26 @@ def test_a_planted_offender_is_reported_by_its_check_alone(
 
 
 # Reading.
+
+
+def test_what_was_read_once_is_kept_within_a_bound_until_the_lake_closes(
+    small: LakePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_lake(small)
+    lake = Lake.open(small)
+    first = lake.read("mart_models", family="OPT")
+    assert lake.read("mart_models", family="OPT") is first
+    assert lake.read("mart_models", family="Pythia") is not first
+    monkeypatch.setattr(read_module, "KEPT_BYTES", 4 * first.estimated_size())  # room for two frames of this size
+    for family in lake.read("mart_models")["family"].unique().sort():
+        lake.read("mart_models", family=family)
+    assert sum(lake._kept_bytes.values()) <= 4 * first.estimated_size()
+    assert lake._kept.keys() == lake._kept_bytes.keys()
+    again = lake.read("mart_models", family="OPT")
+    assert again is not first and again.equals(first)
+    lake.close()
+    with pytest.raises(duckdb.Error):
+        lake.read("mart_models", family="OPT")
 
 
 def test_read_pushes_equalities_down_and_none_matches_null(lake: Lake) -> None:
