@@ -224,7 +224,7 @@ def test_figures_draw_the_tables(lake: Lake, theme: str) -> None:
     windows = result.table("windows").frame
     second = next(t for t in by_name["lambda_2"](result, theme).data if t.name == "sliding window")
     assert list(second.y) == windows["lambda_2"].to_list()
-    assert len(by_name["transfer"](result, theme).data) == 2
+    assert [trace.type for trace in by_name["transfer"](result, theme).data].count("heatmap") == 2
     for figure in by_name.values():
         assert figure(on(lake, split="our rule"), theme).to_json()
 
