@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -96,7 +96,7 @@ def compute(params: ResidualFieldParams, read: Read) -> Outcome:
     require_rows(rows, params.rows, PAIR)
     points, printed = lab_points(rows), frozen_line(read)
     by_model = _by_model(points, printed, params)
-    by_lab = _by_lab(points, by_model)
+    by_lab = _by_lab(rows, points, by_model)
     estimates = _model_estimates(rows, by_model)
     estimates += [found.estimate(symbol="h_lab", label=label, unit="pp") for label, found in by_lab.items()]
     estimates += _range_estimates(rows, by_model, read)
@@ -148,18 +148,25 @@ def _model_estimates(rows: pl.DataFrame, by_model: dict[str, list[Inference]]) -
     ]
 
 
-def _by_lab(points: LabPoints, by_model: dict[str, list[Inference]]) -> dict[str, Inference]:
-    """Return the mean h of each lab by label: about the line of the other labs, and about the printed line."""
-    left_out = leave_lab_out(points).residual
-    values = {REFIT: (left_out, "about the line of the other labs")}
+def _by_lab(rows: pl.DataFrame, points: LabPoints, by_model: dict[str, list[Inference]]) -> dict[str, Inference]:
+    """Return the mean h of each lab's releases by label: about the line of the other labs, and about the printed line.
+
+    Further compute tiers of a release and rows with copied scores are left out: they are no further release.
+    """
+    values = {REFIT: (leave_lab_out(points).residual, "about the line of the other labs")}
     if FROZEN_LINE in by_model:
         held = np.array([one.value for one in by_model[FROZEN_LINE]], dtype=np.float64)
         values[FROZEN_LINE] = (held, "about the printed line")
-    return {
-        f"{lab}: {name}": mean_of_lab(column[points.lab == lab], what=what)
-        for name, (column, what) in values.items()
-        for lab in np.unique(points.lab)
-    }
+    counted = (rows["is_release"] & rows["same_scores_as"].is_null()).to_numpy()
+    found = {}
+    for name, (column, what) in values.items():
+        for lab in np.unique(points.lab):
+            own = points.lab == lab
+            lost = int((own & ~counted).sum())
+            mean = mean_of_lab(column[own & counted], what=what)
+            said = (f"{lost} rows left out: compute tiers of one release, or copied scores",) if lost else ()
+            found[f"{lab}: {name}"] = replace(mean, caveats=(*mean.caveats, *said))
+    return found
 
 
 def _lab_means(by_lab: dict[str, Inference]) -> list[tuple[str, float]]:
@@ -224,8 +231,8 @@ def _sentences(
     ]  # fmt: skip
     judged = sum(found.low is not None for found in refit.values())
     said = [
-        f"Of {len(refit)} labs {judged} have two models or more; the 95% interval of the mean h about the line of the "
-        f"other labs leaves out 0 for {', '.join(apart) if apart else 'none'}."
+        f"Of {len(refit)} labs {judged} have two releases or more; the 95% interval of the mean h about the line of "
+        f"the other labs leaves out 0 for {', '.join(apart) if apart else 'none'}."
     ]
     settled = [
         lab

@@ -18,6 +18,7 @@ YOURS = replace(look.SERIES["resolved"], symbol="star", size=19)
 FROZEN = replace(look.SERIES["paper"], symbol="circle")
 HEIGHT = 620
 MOST_LABELS = 60
+NAME_ROOM = 0.16  # share of the height kept free on top for names that were moved up
 
 
 def frontier_plane(result: Result, theme: str) -> go.Figure:
@@ -36,6 +37,8 @@ def frontier_plane(result: Result, theme: str) -> go.Figure:
     named = [(str(row["label"]), (row["x_pct"], row["y_pct"])) for row in rows if row["label"]][:MOST_LABELS]
     if named:
         add_names(figure, theme, named, [(row["x_pct"], row["y_pct"]) for row in [*rows, *star]])
+        low, high = figure.layout.yaxis.range
+        figure.update_yaxes(range=[low, high + NAME_ROOM * (high - low)])
     look.note(
         figure,
         theme,

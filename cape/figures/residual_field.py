@@ -89,7 +89,15 @@ def h_by_lab(result: Result, theme: str) -> go.Figure:
         for row in rows
     ]
     figure = _h_rows(drawn, labels, theme, px_per_row=32)
-    look.note(figure, theme, "Shaded: cooperative regime. Bars: 95% t interval over the lab's models.")
+    ends = [row[name] for row in drawn for name in ("value", "low", "high")]
+    view = robust_view(ends, always=(-REGIME_PP, REGIME_PP, *(row["value"] for row in drawn)))
+    figure.update_xaxes(range=list(view))
+    look.note(
+        figure,
+        theme,
+        "Shaded: cooperative regime. Bars: 95% t interval over the lab's releases.",
+        outside_text(drawn, view, what="mean", columns=("value", "low", "high")),
+    )
     return figure
 
 

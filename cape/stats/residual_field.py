@@ -41,14 +41,14 @@ class Confidence(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
-    NONE = "one model"
+    NONE = "one release"
 
 
 HIGH_MODELS, MEDIUM_MODELS = 5, 3  # paper A.6 leaves out labs with fewer than 3 models
 CONFIDENCE_RULE = (
-    f"high: at least {HIGH_MODELS} models and the 95% interval of the mean in one regime; medium: at least "
-    f"{MEDIUM_MODELS} models and the interval in one regime; low: 2 models, or the interval covers more than one "
-    "regime; one model: no spread to judge by"
+    f"high: at least {HIGH_MODELS} releases and the 95% interval of the mean in one regime; medium: at least "
+    f"{MEDIUM_MODELS} releases and the interval in one regime; low: 2 releases, or the interval covers more than one "
+    "regime; one release: no spread to judge by"
 )
 
 
@@ -174,7 +174,7 @@ def line_h(points: LabPoints, line: Line, *, what: str) -> list[Inference]:
 def mean_of_lab(values: Array, *, what: str) -> Inference:
     """Return the mean h of one lab's models (n,) with its t interval over models; n counts models."""
     kept = values[np.isfinite(values)]
-    method = f"mean h of the lab's models, {what}; t interval over models"
+    method = f"mean h of the lab's releases, {what}; t interval over releases"
     if kept.size == 0:
         return Inference(value=None, low=None, high=None, n=0, method=method, caveats=("undefined: no model has an h",))
     mean = float(kept.mean())
