@@ -144,6 +144,15 @@ def test_the_p_between_few_labs_is_that_of_all_orderings() -> None:
     assert found.exact and found.p_two_sided == pytest.approx(min(1, 2 * tail))
 
 
+def test_scores_shuffled_within_labs_never_leave_their_lab() -> None:
+    """Pairs of models can only be swapped: 16 equally likely orderings, of which the data are the most extreme."""
+    spread = np.array([40.0, 10, 2, 0.5])
+    x = np.column_stack([50 - spread, 50 + spread]).ravel()
+    held = points(list("AABBCCDD"), x.tolist(), x.tolist())
+    found = lab_shuffle_p(held, n_permutations=4000, rng=rng())["within"]
+    assert found.p_two_sided == pytest.approx(2 / 16, abs=0.025)
+
+
 # edges
 
 
