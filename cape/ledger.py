@@ -189,7 +189,8 @@ def _opinion(
 ) -> Opinion:
     if side.undefined:
         names = side.answers or {part.name for part in parts}
-        judged = {n: Judged(part=n, verdict=Verdict.UNDEFINED, reason=side.undefined) for n in names}
+        verdict = Verdict.UNDEFINED if side.is_public else Verdict.NOT_PUBLIC
+        judged = {n: Judged(part=n, verdict=verdict, reason=side.undefined) for n in names}
         return Opinion(judged=judged, diagnostic=diagnostic.slug, params={}, method="", context="")
     result = runs.get(diagnostic.slug, side.params)
     mine = [part for part in parts if part.name in side.answers]

@@ -8,22 +8,21 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from cape.claims import parse_parts
 from cape.diagnostics._analyze_company import Company, nothing
 from cape.diagnostics._analyze_inputs import Held, Subject
 from cape.diagnostics._analyze_params import AnalyzeParams
 from cape.diagnostics._diagnostic import Read
+from cape.diagnostics._frontier_rows import FROZEN_CLAIM, GPQA, SWE, frozen_line
 from cape.diagnostics.critical_scale import PAPER_PAIR, PAPER_PANEL
 from cape.diagnostics.isocline import IsoclineParams, reference_of
 from cape.errors import NotEnoughDataError
 from cape.quantities import Estimate, Table
 from cape.stats.inference import Inference
 from cape.stats.profile import Others, Score, curve_offset, isocline_distance, percentile_among
+from cape.stats.residual_field import Regime, regime_of_interval
 
 FRONTIER = "frontier"
-FRONTIER_PAIR = ("swe_bench_verified", "gpqa_diamond")
-FRONTIER_LINE = "FRO-03"  # claim that prints the frozen line, paper A.6
-REGIME_PP = 10.0  # |h| of the cooperative regime, dashboard frontier tab
+FRONTIER_PAIR = (SWE, GPQA)
 POINTS = "pp"
 
 
@@ -119,42 +118,24 @@ def _source(*held: Held) -> tuple[str, ...]:
     return tuple(f"{one.benchmark_id}: {one.origin}" for one in held)
 
 
-def frozen_line(read: Read) -> tuple[float, float] | None:
-    """Return slope and intercept of the line that the ledger quotes from the paper, or None."""
-    rows = read("mart_claims_as_printed", claim_id=FRONTIER_LINE)
-    printed = {
-        part.name: part.value for row in rows.iter_rows(named=True) for part in parse_parts(FRONTIER_LINE, row["parts"])
-    }
-    slope, intercept = printed.get("slope"), printed.get("intercept")
-    return None if slope is None or intercept is None else (float(slope), float(intercept))
-
-
 def _frozen(swe: Held, gpqa: Held, read: Read) -> Inference:
     line = frozen_line(read)
     if line is None:
-        return nothing(f"undefined: the ledger has no slope and intercept in {FRONTIER_LINE}")
-    slope, intercept = line
+        return nothing(f"undefined: the ledger has no slope and intercept in {FROZEN_CLAIM}")
     return Inference(
-        value=gpqa.score.value - (slope * swe.score.value + intercept),
+        value=float(line.h(swe.score.value, gpqa.score.value)),
         low=None,
         high=None,
         n=1,
-        method=f"GPQA - ({slope:g} SWE + {intercept:g}), the frozen line of claim {FRONTIER_LINE}",
+        method=f"GPQA - ({line.slope:g} SWE + {line.intercept:g}), the frozen line of claim {FROZEN_CLAIM}",
         caveats=("no interval: printed coefficients have none",),
     )
 
 
 def regime(h: float, low: float | None, high: float | None) -> str:
     """Return the paper's regime of a frontier h, undetermined where its interval covers more than one."""
-    if low is not None and high is not None and _regime(low) != _regime(high):
-        return "undetermined, as the interval covers more than one regime"
-    return _regime(h)
-
-
-def _regime(h: float) -> str:
-    if h > REGIME_PP:
-        return "reasoning-specialist"
-    return "coding-specialist" if h < -REGIME_PP else "cooperative"
+    found = regime_of_interval(h, low, high)
+    return "undetermined, as the interval covers more than one regime" if found is Regime.UNDETERMINED else str(found)
 
 
 def lab_table(subject: Subject, read: Read, estimates: list[Estimate]) -> Table:
@@ -165,7 +146,7 @@ def lab_table(subject: Subject, read: Read, estimates: list[Estimate]) -> Table:
     schema = {"lab": pl.String, "mean_h": pl.Float64, "n_models": pl.UInt32, "distance": pl.Float64}
     frame = pl.DataFrame(schema=schema)
     if own is not None and line is not None:
-        h = pl.col("y_pct") - (line[0] * pl.col("x_pct") + line[1])
+        h = pl.col("y_pct") - (line.slope * pl.col("x_pct") + line.intercept)
         labs = frontier_rows(subject, read).group_by("lab").agg(h.mean().alias("mean_h"), pl.len().alias("n_models"))
         frame = labs.with_columns((pl.col("mean_h") - own).abs().alias("distance")).sort("distance", "lab")
     return Table(name="labs", title="Labs by mean h", frame=frame, units=units)

@@ -56,12 +56,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One way to judge parts of a claim: parameters other than the defaults, and an answer per part."""
+    """One way to judge parts of a claim: parameters other than the defaults, and an answer per part.
+
+    undefined : why the claim cannot be judged this way. is_public : False where no public data could decide it.
+    """
 
     params: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
     context: tuple[tuple[str, str], ...] = ()
     undefined: str = ""
+    is_public: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ from cape.symbols import (
     coupling_matrix,
     effective_dimension,
     flow_geometry,
+    frontier_coupling,
     isocline,
     loss_blindness,
+    residual_field,
     width_normalization,
 )
 
@@ -23,6 +25,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
     *flow_geometry.QUANTITIES,
+    *frontier_coupling.QUANTITIES,
+    *residual_field.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -47,11 +47,11 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         symbol="h_frontier",
-        name="frontier field h",
+        name="frontier h",
         unit="pp",
         definition="GPQA Diamond less the line of GPQA Diamond on SWE-bench Verified: refitted on the other frontier "
         "models, or as the paper prints it. Not the h(D) of base models.",
-        section=f"{A} A.6",
+        section=f"{A} 2.3, A.6",
     ),
     Quantity(
         symbol="isocline_distance",

@@ -18,7 +18,8 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-")
-SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-25"}
+SETTLED_PREFIXES += ("FRO-0", "FRO-T", "NEW-")
+SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-25", "FRO-10", "FRO-11", "FRO-18"}
 LATER = {"LOS-10"}
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")
@@ -245,6 +246,19 @@ def test_claims_are_listed_by_verdict_and_by_word(lake: Lake) -> None:
 
 def _settling(settles: Settles) -> tuple[Diagnostic, ...]:
     return (dataclasses.replace(diagnostics.get("phase_diagram"), claims=(settles,)),)
+
+
+def test_what_no_public_data_could_decide_has_a_verdict_of_its_own(
+    stored: dict[str, dict], lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_wiring = {s.claim_id for _, s in WIRED if not s.supported.is_public}
+    assert {claim for claim, row in stored.items() if row["supported"] == Verdict.NOT_PUBLIC} == of_wiring != set()
+    said = {is_public: Side(undefined="nobody printed it", is_public=is_public) for is_public in (True, False)}
+    wiring = Settles(claim_id="PAN-01", reproduced=said[True], supported=said[False])
+    monkeypatch.setattr(ledger, "DIAGNOSTICS", _settling(wiring))
+    (row,) = ledger.judge_all(lake)
+    assert (row["reproduced"], row["supported"]) == (Verdict.UNDEFINED, Verdict.NOT_PUBLIC)
+    assert row["reason"].count("nobody printed it") == 2
 
 
 MODEL_COUNT = Answer(symbol="n_models", label="author")

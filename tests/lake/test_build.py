@@ -584,6 +584,15 @@ OFFENDERS: dict[str, list[list[Insert]]] = {
         [("raw_panels", PANEL | {"file_row": 90, "default_x": "hellaswag", "default_y": "truthful"})],
         [("raw_panels", PANEL | {"file_row": 90, "default_x": "hellaswagg"})],
     ],
+    "chk_release_dates_are_dates": [
+        [
+            (
+                "raw_models",
+                {"source_id": "planted", "file_row": 2, "model_id": "odd", "family": "Odd", "release_date": date},
+            )
+        ]
+        for date in ("2025-13", "soon", "2025-1", "2025-02-30", "25-02")
+    ],
     "chk_score_benchmarks_are_known": [[score("nonsense", "50")], [score("truthfulqa", "50", variant="mc3")]],
     "chk_score_keys_are_unique": [[score("ifeval", "50", row=2), score("ifeval", "51", row=3)]],
     "chk_score_models_are_known": [[score("ifeval", "50", model_id="nobody")]],

@@ -35,6 +35,11 @@ def undefined(reason: str) -> Side:
     return Side(undefined=reason)
 
 
+def not_public(reason: str) -> Side:
+    """Return a side on which no public data could decide the claim: the numbers it needs are not published."""
+    return Side(undefined=reason, is_public=False)
+
+
 def same(claim_id: str, answers: Mapping[str, Answer], **params: Any) -> Settles:
     """Return a statement about the paper's own rows: both sides look at them."""
     return Settles(claim_id=claim_id, reproduced=side(answers, **params), supported=side(answers, **params))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cape.diagnostics._diagnostic import Answer, Settles, Side
-from cape.diagnostics.wiring._common import BY_FAMILY, DEDUPED, INDEPENDENT, PYTHIA, side, undefined
+from cape.diagnostics.wiring._common import BY_FAMILY, DEDUPED, INDEPENDENT, PYTHIA, not_public, side, undefined
 from cape.quantities import Estimate
 
 AUTHOR, OTHERS = "pooled: author", f"pooled: {INDEPENDENT}"
@@ -122,6 +122,7 @@ BETA = {
 }
 GAP, RATIO = _fit("curation_gap", "Phi less web-trained at 10 B"), _fit("curation_ratio", "Phi")
 NOT_DEFINED = "the supplied texts print the number without saying what was measured, on which models or how"
+CLOSED_MODEL = "the size of a closed model is not public, and the text does not say where its number is from"
 
 FLOW_GEOMETRY: tuple[Settles, ...] = (
     _line("NC-21", {"slope": "gamma_line_slope", "intercept": "gamma_line_intercept"}),
@@ -228,5 +229,5 @@ FLOW_GEOMETRY: tuple[Settles, ...] = (
         supported=_partly(NOT_DEFINED, "susceptibility_peak", "peak_at", "mmlu_flip"),
     ),
     _unstated("PHY-26", "an analogy with a superconductor under pressure: no statistic compares the two"),
-    _unstated("PHY-27", "the size of a closed model is not public, and the text does not say where its number is from"),
+    Settles(claim_id="PHY-27", reproduced=not_public(CLOSED_MODEL), supported=not_public(CLOSED_MODEL)),
 )
