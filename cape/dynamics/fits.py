@@ -153,7 +153,7 @@ def fit(problem: Problem, *, engine: Engine = Engine.BATCHED) -> System:
 
 
 def _constants(problem: Problem, coefficients: Array) -> Array:
-    """Return the constants (R, n_families, p) that own-constant fits leave: the mean of what the terms do not explain."""
+    """Return the constants (R, n_families, p) of own-constant fits: the mean of what the terms do not explain."""
     families, code = np.unique(problem.rows.family, return_inverse=True)
     shape = (len(coefficients), families.size, problem.library.p)
     if not problem.owns_constants:

@@ -153,9 +153,7 @@ def without_sizes(problem: Problem, trajectories: Sequence[Trajectory]) -> LeftO
             grams.append(gram - held[0][0] + new[0])
             targets.append(moment - held[1][0] + new[1])
             labels.append(f"{trajectory.name} without size {size + 1}")
-    solved = stlsq(
-        np.array(grams), np.array(targets), threshold=problem.recipe.threshold, alpha=problem.recipe.alpha
-    )
+    solved = stlsq(np.array(grams), np.array(targets), threshold=problem.recipe.threshold, alpha=problem.recipe.alpha)
     return LeftOut(labels=tuple(labels), coefficients=solved)
 
 

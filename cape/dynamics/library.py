@@ -37,13 +37,15 @@ class Scaling(StrEnum):
 class Library:
     """Candidate terms: products of powers of the variables (scores, then log10 N, then control inputs).
 
-    powers : (m, v) whole numbers. variables, names : (v,) and (m,). centre, scale : (v,) of the variables.
+    powers : (m, v) whole numbers; factors : the same as lists, see `factors_of`. variables, names : (v,) and (m,).
+    centre, scale : (v,) of the variables.
     column_scale : (m,). rate_scale : (p,). A right hand side is design(values) @ coefficients * rate_scale.
     """
 
     names: tuple[str, ...]
     variables: tuple[str, ...]
     powers: NDArray[np.int64]
+    factors: NDArray[np.int64]
     centre: Array
     scale: Array
     column_scale: Array
@@ -66,7 +68,7 @@ class Library:
 
     def design(self, values: Array) -> Array:
         """Return the columns (..., m) of the values (..., v)."""
-        return _monomials((values - self.centre) / self.scale, self.powers) / self.column_scale
+        return _monomials((values - self.centre) / self.scale, self.factors) / self.column_scale
 
     def jacobian(self, coefficients: Array, values: Array) -> Array:
         """Return d rate_j / d score_k (..., p, p) per decade at one point (v,); coefficients : (..., m, p)."""
@@ -75,7 +77,7 @@ class Library:
         for k in range(self.p):
             lowered = self.powers.copy()
             lowered[:, k] = np.maximum(lowered[:, k] - 1, 0)
-            slopes[k] = self.powers[:, k] * _monomials(z, lowered) / self.column_scale / self.scale[k]
+            slopes[k] = self.powers[:, k] * _monomials(z, factors_of(lowered)) / self.column_scale / self.scale[k]
         return np.swapaxes(slopes @ coefficients, -1, -2) * self.rate_scale[:, None]
 
     def physical(self, coefficients: Array) -> Array:
@@ -87,14 +89,21 @@ class Library:
         return coefficients * self.rate_scale / unit[:, None]
 
 
-def _monomials(z: Array, powers: NDArray[np.int64]) -> Array:
-    """Return the products of powers (..., m) of z (..., v)."""
-    found = np.ones((*z.shape[:-1], powers.shape[0]))
-    for variable in range(powers.shape[1]):
-        for power in range(1, int(powers[:, variable].max(initial=0)) + 1):
-            chosen = powers[:, variable] >= power
-            found[..., chosen] *= z[..., variable, None]
+def _monomials(z: Array, factors: NDArray[np.int64]) -> Array:
+    """Return the products (..., m) of the variables z (..., v) that each row of factors (m, d) names; v names 1."""
+    padded = np.concatenate([z, np.ones((*z.shape[:-1], 1))], axis=-1)
+    found = padded[..., factors[:, 0]]
+    for place in range(1, factors.shape[1]):
+        found = found * padded[..., factors[:, place]]
     return found
+
+
+def factors_of(powers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the variables (m, d) that each product (m, v) multiplies, filled up with v, which stands for 1."""
+    v = powers.shape[1]
+    depth = max(1, int(powers.sum(axis=1).max(initial=1)))
+    rows = [np.repeat(np.arange(v), row) for row in powers]
+    return np.array([np.concatenate([row, np.full(depth - row.size, v)]) for row in rows], dtype=np.int64)
 
 
 def term_powers(n_scores: int, n_linear: int, *, degree: int, with_constant: bool) -> NDArray[np.int64]:
@@ -159,6 +168,7 @@ def library_on(terms: Terms, rows: Rates) -> Library:
     """Return the candidates scaled on these rows; a variable, column or rate that does not vary keeps its own scale."""
     values = values_of(rows.state, rows.log10_n, rows.controls, with_log_n=terms.with_log_n)
     powers, p = terms.powers(), len(terms.benchmarks)
+    factors = factors_of(powers)
     names = tuple(term_name(row, terms.variables) for row in powers)
     if terms.scaling is Scaling.AS_PRINTED:
         scale = np.concatenate([np.full(p, PERCENT), np.ones(values.shape[1] - p)])
@@ -166,17 +176,19 @@ def library_on(terms: Terms, rows: Rates) -> Library:
             names=names,
             variables=terms.variables,
             powers=powers,
+            factors=factors,
             centre=np.zeros(values.shape[1]),
             scale=scale,
             column_scale=np.ones(len(powers)),
             rate_scale=np.full(p, PERCENT),
         )
     centre, scale = values.mean(axis=0), _or_one(values.std(axis=0))
-    columns = _monomials((values - centre) / scale, powers)
+    columns = _monomials((values - centre) / scale, factors)
     return Library(
         names=names,
         variables=terms.variables,
         powers=powers,
+        factors=factors,
         centre=centre,
         scale=scale,
         column_scale=_or_one(np.sqrt((columns**2).mean(axis=0))),

@@ -65,7 +65,7 @@ def _masked_solve(gram: Array, target: Array, kept: NDArray[np.bool_], ridge: fl
     system[:, diagonal, diagonal] += np.where(kept, ridge, 1.0)
     dead = system[:, diagonal, diagonal] <= 0
     system[:, diagonal, diagonal] = np.where(dead, 1.0, system[:, diagonal, diagonal])
-    return np.linalg.solve(system, (target * kept)[:, :, None])[:, :, 0]
+    return np.asarray(np.linalg.solve(system, (target * kept)[:, :, None])[:, :, 0], dtype=np.float64)
 
 
 def moments(columns: Array, rate: Array, weights: Array) -> tuple[Array, Array]:

@@ -26,7 +26,7 @@ class Trajectory:
     """The sizes of one family (one replicate of it), rising, equal sizes averaged.
 
     log10_n : (k,) strictly rising. scores, errors : (k, p) percent and their standard errors (NaN where unknown).
-    controls : (k, q) control inputs such as log10 of the width, q may be 0.
+    controls : (k, q) control inputs of the equations, q may be 0. width : (k,) log10 d_model, NaN where unknown.
     """
 
     family: str
@@ -35,6 +35,7 @@ class Trajectory:
     scores: Array
     errors: Array
     controls: Array
+    width: Array
 
     @property
     def k(self) -> int:
@@ -55,6 +56,7 @@ class Trajectory:
             scores=self.scores[rows],
             errors=self.errors[rows],
             controls=self.controls[rows],
+            width=self.width[rows],
         )
 
 
@@ -63,6 +65,7 @@ class Rows:
     """Scored models before they are put in order; all arrays have one row per model.
 
     family, replicate : labels. log10_n : NaN where the size is not public. scores, errors : (n, p). controls : (n, q).
+    width : (n,) log10 d_model, NaN where unknown.
     """
 
     family: NDArray[np.str_]
@@ -71,6 +74,7 @@ class Rows:
     scores: Array
     errors: Array
     controls: Array
+    width: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class Rates:
 
     state : (n, p) percent. log10_n : (n,). controls : (n, q). rate, noise : (n, p) percentage points per decade, and
     the standard error that those of the scores give it. unit : (n,) index of the trajectory. family : (n,).
+    width : (n,) log10 d_model there.
     n_independent : differences between neighbouring sizes, k - 1 per trajectory, whatever the number of rows.
     """
 
@@ -116,6 +121,7 @@ class Rates:
     noise: Array
     unit: NDArray[np.int64]
     family: NDArray[np.str_]
+    width: Array
     n_independent: int
 
     @property
@@ -165,6 +171,7 @@ def _averaged(rows: Rows, mine: NDArray[np.intp], family: str, replicate: str) -
         scores=mean(rows.scores[mine]),
         errors=np.sqrt(mean(rows.errors[mine] ** 2) / counts[:, None]),
         controls=mean(rows.controls[mine]),
+        width=mean(rows.width[mine, None])[:, 0],
     )
 
 
@@ -190,19 +197,27 @@ def rates(trajectories: Sequence[Trajectory], *, derivative: Derivative) -> Rate
         noise=columns[4],
         unit=np.repeat(np.arange(len(parts)), counts),
         family=np.repeat(families, counts),
+        width=columns[5],
         n_independent=sum(max(one.k - 1, 0) for one in trajectories),
     )
 
 
-def _rates_of(one: Trajectory, derivative: Derivative) -> tuple[Array, Array, Array, Array, Array]:
-    """Return (state, log10_n, controls, rate, noise) of one trajectory; the weights are those of the differences."""
+def _rates_of(one: Trajectory, derivative: Derivative) -> tuple[Array, ...]:
+    """Return (state, log10_n, controls, rate, noise, width) of one trajectory, errors carried through the weights."""
     if derivative is Derivative.NODES and one.k > 2:
         weights = node_weights(one.log10_n)
         middle = np.eye(one.k)
     else:
         weights, middle = midpoint_weights(one.log10_n)
     noise = np.sqrt((weights**2) @ one.errors**2)
-    return middle @ one.scores, middle @ one.log10_n, middle @ one.controls, weights @ one.scores, noise
+    return (
+        middle @ one.scores,
+        middle @ one.log10_n,
+        middle @ one.controls,
+        weights @ one.scores,
+        noise,
+        middle @ one.width,
+    )
 
 
 def midpoint_weights(log10_n: Array) -> tuple[Array, Array]:
