@@ -29,7 +29,7 @@ class Prediction:
     """One ladder predicted from its start by every method.
 
     log10_n : (k,) sizes predicted. observed : (k, p). predicted : method to (k, p), NaN where it has no answer.
-    start : (p,) scores at the start. clipped, blew_up : whether the system met the end of the scale, or ran away.
+    start : (p,) scores at the start, at_start : what each method gives there. clipped, blew_up : whether the system met the end of the scale, or ran away.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Prediction:
     log10_n: Array
     observed: Array
     predicted: dict[str, Array]
+    at_start: dict[str, Array]
     clipped: bool
     blew_up: bool
 
@@ -53,8 +54,9 @@ def predict(system: System, training: Sequence[Trajectory], target: Trajectory, 
     place, scores, targets = float(target.log10_n[start]), target.scores[start], target.log10_n[ahead]
     course = integrate(right_of(system, target), scores, place, targets)
     rows = Training.of(training)
-    predicted = {SYSTEM: course.states}
-    predicted |= {name: np.clip(rule(rows, place, scores, targets), 0.0, 100.0) for name, rule in RULES.items()}
+    with_start = np.append(place, targets)
+    found = {SYSTEM: np.vstack([scores, course.states])}
+    found |= {name: np.clip(rule(rows, place, scores, with_start), 0.0, 100.0) for name, rule in RULES.items()}
     return Prediction(
         name=target.name,
         family=target.family,
@@ -62,7 +64,8 @@ def predict(system: System, training: Sequence[Trajectory], target: Trajectory, 
         start=scores,
         log10_n=targets,
         observed=target.scores[ahead],
-        predicted=predicted,
+        predicted={name: states[1:] for name, states in found.items()},
+        at_start={name: states[0] for name, states in found.items()},
         clipped=bool(course.clipped),
         blew_up=bool(course.blew_up),
     )

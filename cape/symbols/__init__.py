@@ -10,6 +10,7 @@ from cape.symbols import (
     flow_geometry,
     isocline,
     loss_blindness,
+    ode_explorer,
     width_normalization,
 )
 
@@ -20,6 +21,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *width_normalization.QUANTITIES,
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
+    *ode_explorer.QUANTITIES,
     *flow_geometry.QUANTITIES,
 )
 
