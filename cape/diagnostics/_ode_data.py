@@ -261,7 +261,7 @@ def _recipe(params: OdeParams, benchmarks: tuple[str, ...]) -> Recipe:
 
 
 def _covered(matrix: ScoreMatrix, kept: NDArray[np.bool_], params: OdeParams) -> tuple[ScoreMatrix, tuple[str, ...]]:
-    """Return the table without those of the default five that would cost half of the pair's rows, and which they are."""
+    """Return the table without those of the default five that would cost half of the pair's rows, and their names."""
     if params.benchmarks:
         return matrix, ()
     known = np.isfinite(matrix.scores[kept])

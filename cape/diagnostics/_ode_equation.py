@@ -30,7 +30,6 @@ from cape.stats.inference import LEVEL
 Array = NDArray[np.float64]
 
 PER_TERM = "points per decade per unit of the term"
-OFTEN = 0.5  # share of the fits that keep a term above which its coefficient is listed though the fit dropped it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +118,7 @@ def _term_counts(fitted: Fitted) -> list[Estimate]:
         unit="parameters",
         method=f"{method}, over all equations, with the families' own constants",
     )
+    everything = ("every candidate is kept",) if kept.min() == fitted.problem.library.m else ()
     per_equation = Estimate(
         symbol="n_ode_terms",
         label=fitted.setting.name,
@@ -128,7 +128,7 @@ def _term_counts(fitted: Fitted) -> list[Estimate]:
         n=kept.size,
         unit="terms",
         method=f"{method}: mean over equations; low and high are the fewest and the most",
-        caveats=("a range over equations, not a 95% interval",),
+        caveats=("a range over equations, not a 95% interval", *everything),
     )
     return [total, per_equation]
 
@@ -207,7 +207,7 @@ def _coefficients(fitted: Fitted) -> tuple[list[Estimate], Table]:
                     "same_sign_without_size": _or_none(left_out[1][at]),
                 }
             )
-            if fitted.system.coefficients[at] != 0 or inclusion[at] > OFTEN:
+            if rows[-1]["is_kept"]:
                 estimates += _coefficient(fitted, rows[-1])
     units = {name: "share of fits" for name in ("inclusion", "same_sign_without_family", "same_sign_without_size")}
     units |= dict.fromkeys(("value", "low", "high"), PER_TERM) | {"threshold_share": "share of thresholds"}
@@ -220,9 +220,8 @@ def _coefficient(fitted: Fitted, row: dict[str, object]) -> list[Estimate]:
     """Return the coefficient with its interval, and the share of the fits that keep it."""
     label = f"d {row['equation']}: {row['term']}"
     means = ", scores less their means" if fitted.problem.library.is_centred else ""
-    caveats = () if fitted.gate.is_determined else (f"not determined: {'; '.join(fitted.gate.reasons)}",)
-    if not row["is_kept"]:
-        caveats += ("the fit to all rows drops this term",)
+    determined = fitted.gate.is_determined
+    caveats = () if determined else (f"not determined: {'; '.join(fitted.gate.reasons)}",)
     n, method = fitted.members.n_units, f"thresholded least squares{means}; {fitted.interval_words}"
     value = Estimate(
         symbol="ode_coefficient",

@@ -164,7 +164,7 @@ def _finite(value: float) -> float | None:
 
 
 def _own_errors(fitted: Fitted) -> list[Estimate]:
-    """Return the error of every fitted ladder along its own sizes, over the mean score, start counted as the paper's."""
+    """Return the error of every fitted ladder along its own sizes, over its mean score, the start counted."""
     estimates = []
     for one in fitted.setting.fitted:
         course = integrate(right_of(fitted.system, one), one.scores[0], float(one.log10_n[0]), one.log10_n[1:])
@@ -222,7 +222,7 @@ def _course_table(fitted: Fitted, found: Forecast) -> Table:
             ends = (_finite(low[place, column]), _finite(high[place, column]))
             rows.append(_row(benchmark, kind, at, found.point.states[place, column], ends=ends))
     units = {"position": "parameters", **dict.fromkeys(("score_pct", "low", "high", "se_pct"), "%")}
-    frame = pl.DataFrame(rows, infer_schema_length=None).cast(dict.fromkeys(("low", "high", "se_pct"), pl.Float64))  # type: ignore[arg-type]
+    frame = pl.DataFrame(rows, infer_schema_length=None).cast(dict.fromkeys(("low", "high", "se_pct"), pl.Float64))
     return Table(name="course", title=f"Course of {ladder.name}", frame=frame, units=units)
 
 
@@ -266,7 +266,7 @@ def _source_table(fitted: Fitted, found: Forecast) -> Table:
                 }
             )
     units = dict.fromkeys(("measured", "low", "high", "added"), RATE)
-    frame = pl.DataFrame(rows, infer_schema_length=None).cast(dict.fromkeys(("measured", "low", "high"), pl.Float64))  # type: ignore[arg-type]
+    frame = pl.DataFrame(rows, infer_schema_length=None).cast(dict.fromkeys(("measured", "low", "high"), pl.Float64))
     title = f"Source terms of the design equation, {found.ladder.family}"
     return Table(name="sources", title=title, frame=frame, units=units)
 

@@ -27,6 +27,8 @@ FRACTION = "fraction per decade"
 SLOPE = "pp per decade per pp"
 THIRD = "winogrande"  # third score of the equation that the dashboard prints (ODE-22)
 GATED, AS_SCRIPT = "with a degree of freedom left", "as the script has it"
+ROUNDED = "of coefficients rounded as printed"
+PRINTED_DECIMALS = 2  # of the coefficients in paper 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,23 @@ def _ratios(sides: Sides) -> list[Estimate]:
         found.append(
             ratio(above, below, 1, gated=gated).estimate(symbol="phase_ratio", label=label, unit="x", caveats=caveats)
         )
-    return found
+    return [*found, _rounded(above, below)]
+
+
+def _rounded(above: Regression, below: Regression) -> Estimate:
+    """Return the ratio of both coefficients rounded first, as the paper's own arithmetic has it."""
+    ends = [one.terms[1].value for one in (above, below)]
+    method = f"ratio of the coefficients, each rounded to {PRINTED_DECIMALS} decimals first"
+    rounded = [None if end is None else round(abs(end), PRINTED_DECIMALS) for end in ends]
+    n = above.n + below.n
+    if rounded[0] is None or not rounded[1]:
+        why = ("undefined: a coefficient is missing or rounds to zero",)
+        return undefined("phase_ratio", ROUNDED, n=n, unit="x", method=method, why=why)
+    return replace(
+        check("phase_ratio", ROUNDED, rounded[0] / rounded[1], n=n, method=method),
+        unit="x",
+        caveats=("no interval: arithmetic on rounded numbers",),
+    )
 
 
 def _transfers(sides: Sides) -> list[Estimate]:

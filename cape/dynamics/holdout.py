@@ -29,7 +29,8 @@ class Prediction:
     """One ladder predicted from its start by every method.
 
     log10_n : (k,) sizes predicted. observed : (k, p). predicted : method to (k, p), NaN where it has no answer.
-    start : (p,) scores at the start, at_start : what each method gives there. clipped, blew_up : whether the system met the end of the scale, or ran away.
+    start : (p,) scores at the start, at_start : what each method gives there. clipped, blew_up : whether the system met
+    the end of the scale, or ran away.
     """
 
     name: str

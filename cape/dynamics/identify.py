@@ -190,6 +190,8 @@ def noise_share(problem: Problem) -> Array:
     NaN where errors are unknown. Not bounded by 1: errors may exceed what the rates vary by.
     """
     rows = problem.rows
+    if rows.n < 2:
+        return np.full(problem.library.p, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = (rows.noise**2).mean(axis=0) / rows.rate.var(axis=0, ddof=1) if rows.n > 1 else np.full(1, np.nan)
+        share = (rows.noise**2).mean(axis=0) / rows.rate.var(axis=0, ddof=1)
     return np.where(np.isfinite(share), share, np.nan)

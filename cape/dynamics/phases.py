@@ -59,8 +59,8 @@ def regress(
     """
     n, m = columns.shape
     df = n - m
-    solved = _solve(columns, target, np.ones((1, n)))
-    if n < m or np.isnan(solved).any():
+    solved = _solve(columns, target, np.ones((1, n))) if n >= m else np.full((1, m), np.nan)
+    if np.isnan(solved).any():
         why = (f"undefined: {m} coefficients from {n} differences",) if n < m else ("undefined: the columns repeat",)
         none = Inference(value=None, low=None, high=None, n=n, method="least squares", caveats=why)
         return Regression(terms=(none,) * m, coefficients=None, n=n, df=df, rms=None)

@@ -17,9 +17,9 @@ from cape.errors import CapeError, NotEnoughDataError
 from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
-SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-")
-SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-25"}
-LATER = {"LOS-10"}
+SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
+SETTLED = {"FAL-01", "FAL-02"}
+LATER = {"ODE-24"}
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")
 }

@@ -52,6 +52,23 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "size_b": ({}, 2.0),
     "angle": ({}, "loading as printed"),
     "curated": ({}, "Qwen2.5"),
+    "degree": ({}, 2),
+    "threshold": ({}, 0.5),
+    "derivative": ({}, "three-point"),
+    "inputs": ({}, "log N"),
+    "constants": ({}, "per family"),
+    "scaling": ({}, "as printed"),
+    "engine": ({}, "PySINDy"),
+    "models": ({}, "every model"),
+    "ensemble": ({}, 50),
+    "ladder": ({}, "OPT"),
+    "held_out": ({}, "Falcon"),
+    "start_b": ({}, 1.0),
+    "targets_b": ({}, "20, 30"),
+    "h_field": ({}, 2.0),
+    "j_arch": ({}, 1.0),
+    "curation": ({}, 1.0),
+    "width_factor": ({}, 2.0),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}

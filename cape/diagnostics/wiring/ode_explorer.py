@@ -1,9 +1,11 @@
 """Claims that `ode_explorer` settles: the ODE's errors, its rivals, its structure, and the two regimes.
 
 The paper's recipe is A.4 (fractions, degree 3, threshold 0.1); its figure of the trajectories comes from a published
-script without a threshold, which is the recipe of ODE-01 and ODE-02. Ours is the standardised fit with an interval. Where a
-text states neither the measure nor the start, the reading is points over all benchmarks, the start not counted; every
-other reading stands on the page.
+script without a threshold, which is the recipe of ODE-01 and ODE-02. Ours is the standardised fit with an interval.
+Where a text states neither the measure nor the start, the reading is points over all benchmarks, the start not counted;
+every other reading stands on the page. The regime fits of ODE-17, 18 and 22 do not depend on degree or threshold. For
+the falsifier (ODE-26) ours fits all other independent families, the kindest reading; a fit to Pythia-deduped alone is
+not determined and stands in the context of ODE-03.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from cape.quantities import Estimate
 
 HELD_OUT = "Llama-2"
 READING = "points; all 5 benchmarks; start not counted"
-ELSEWHERE = "families not fitted"
+ELSEWHERE, LEFT_OUT = "families not fitted", "leave one family out"
 ON_PYTHIA: dict[str, Any] = {"panel": BY_FAMILY, "families": PYTHIA, "scaling": "as printed", "models": "every model"}
 A4: dict[str, Any] = {**ON_PYTHIA, "degree": 3, "threshold": 0.1}
 SCRIPT: dict[str, Any] = {**ON_PYTHIA, "degree": 1, "threshold": 0.0}
@@ -89,7 +91,12 @@ ODE_EXPLORER: tuple[Settles, ...] = (
         _reading("ODE", PYTHIA),
         _reading("ODE", DEDUPED),
         recipe=A4,
-        context=(*NOT_DETERMINED, ("n_readings_as_printed", HELD_OUT), ("skill_ratio", ELSEWHERE)),
+        context=(
+            *NOT_DETERMINED,
+            ("n_readings_as_printed", HELD_OUT),
+            ("skill_ratio", ELSEWHERE),
+            ("n_counterexamples", ELSEWHERE),
+        ),
     ),
     Settles(
         claim_id="LOS-10",
@@ -110,12 +117,12 @@ ODE_EXPLORER: tuple[Settles, ...] = (
         _one("parameters", "n_ode_parameters", DEDUPED),
         recipe=A4,
     ),
-    _both("ODE-17", _slopes(TQA), _slopes(TQA_MC2), recipe=ON_PYTHIA, ours=POOLED),
+    _both("ODE-17", _slopes(TQA), _slopes(TQA_MC2), recipe=SCRIPT, ours=POOLED),
     _both(
         "ODE-18",
-        _one("ratio", "phase_ratio", "as the script has it"),
+        _one("ratio", "phase_ratio", "of coefficients rounded as printed"),
         _one("ratio", "phase_ratio", "with a degree of freedom left"),
-        recipe=ON_PYTHIA,
+        recipe=SCRIPT,
         ours=POOLED,
     ),
     _both("ODE-19", _gammas("by sign"), _gammas("by size"), recipe={"panel": "author"}, ours=POOLED),
@@ -126,13 +133,14 @@ ODE_EXPLORER: tuple[Settles, ...] = (
         {"structure": Answer(symbol="structure_stability", label=DEDUPED, words=_is_stable)},
         recipe=A4,
     ),
-    _both("ODE-22", _equation(TQA), _equation(TQA_MC2), recipe=ON_PYTHIA, ours=POOLED),
+    _both("ODE-22", _equation(TQA), _equation(TQA_MC2), recipe=SCRIPT, ours=POOLED),
     _both(
         "ODE-26",
         _one("counterexamples", "n_counterexamples", ELSEWHERE),
-        _one("counterexamples", "n_counterexamples", ELSEWHERE),
+        _one("counterexamples", "n_counterexamples", LEFT_OUT),
         recipe=A4,
-        context=(("skill_ratio", ELSEWHERE),),
+        ours=POOLED,
+        context=(("skill_ratio", LEFT_OUT),),
     ),
     _both(
         "ODE-27",
