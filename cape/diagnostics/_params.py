@@ -23,6 +23,7 @@ class Option:
 
     source : where the choices come from: "panel", "family", "benchmark" and "variant" are read from the lake
     for the selection at hand, "view" lists the marts; None means `choices` or, when that is empty, free.
+    is_slider : a number between two ends that is drawn as a slider.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     is_whole: bool = True
+    is_slider: bool = False
 
 
 def option(default: Any, **about: Any) -> Any:

@@ -12,6 +12,7 @@ from cape.symbols import (
     frontier_coupling,
     isocline,
     loss_blindness,
+    ode_explorer,
     residual_field,
     width_normalization,
 )
@@ -24,6 +25,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *width_normalization.QUANTITIES,
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
+    *ode_explorer.QUANTITIES,
     *flow_geometry.QUANTITIES,
     *frontier_coupling.QUANTITIES,
     *residual_field.QUANTITIES,

@@ -95,7 +95,8 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
     asked = st.query_params.get(name)  # read first: the widget clears what it does not accept
-    value = st.number_input(
+    draw = st.slider if about.is_slider else st.number_input
+    value = draw(
         about.label,
         min_value=None if about.low is None else kind(about.low),
         max_value=None if about.high is None else kind(about.high),

@@ -22,7 +22,10 @@ SINGLE_SOURCES = ("amin-pythia", "lmeval-2023", "amin-paper3a-text")
 PANELS = ("author", "author_by_family", "independent", "frontier", *SINGLE_SOURCES)
 SELECTING = [d for d in DIAGNOSTICS if d.uses_selection]
 WHOLE_LAKE = [d for d in DIAGNOSTICS if not d.uses_selection]
-CASES = [(d, panel) for d in SELECTING for panel in PANELS] + [(d, "author") for d in WHOLE_LAKE]
+# What a panel cannot answer: a rate in log10 N needs sizes, which the frontier panel does not have.
+REFUSED = (("ode_explorer", "frontier"),)
+CASES = [(d, panel) for d in SELECTING for panel in PANELS if (d.slug, panel) not in REFUSED]
+CASES += [(d, "author") for d in WHOLE_LAKE]
 ESTIMATE_KEYS = ["symbol", "label", "value", "low", "high", "n", "unit", "method", "caveats"]
 
 
@@ -131,6 +134,12 @@ def test_a_panel_of_models_without_public_sizes_is_answered_or_refused_in_plain_
         assert all(e.value is None for e in result.estimates if e.symbol == symbol)
 
 
+@pytest.mark.parametrize(("slug", "panel"), REFUSED)
+def test_what_a_panel_cannot_answer_is_refused_in_plain_words(slug: str, panel: str, run: Any) -> None:
+    with pytest.raises(NotEnoughDataError, match=f"{panel}.*no two sizes of one family"):
+        run(slug, panel=panel)
+
+
 def test_no_glossary_entry_is_written_twice() -> None:
     assert len(SYMBOLS) == len(QUANTITIES)
     assert all(q.name and q.definition.endswith(".") and q.section for q in QUANTITIES)
@@ -143,6 +152,7 @@ def test_every_symbol_of_the_glossary_is_used_somewhere(run: Any) -> None:
     results.append(run("critical_scale", panel="author", compare_panel="independent", curve="no curve"))
     results.append(run("phase_diagram", panel="author", family="OPT"))
     results.append(run("trend_control", panel="author_by_family", family="Pythia", curve="no curve"))
+    results.append(run("ode_explorer", panel="author", engine="PySINDy"))
     used = {e.symbol for result in results for e in result.estimates}
     assert set(SYMBOLS) - used == set()
 
@@ -160,7 +170,7 @@ def test_a_page_of_the_whole_lake_lists_its_rows_in_one_order(slug: str, lake: L
 
 
 # Symbols whose value is itself a share or centre of random orderings or simulations, or counts bootstrap intervals.
-NEEDS_STEPS = ("local_coupling", "critical_scale", "isocline", "flow_geometry")
+NEEDS_STEPS = ("local_coupling", "critical_scale", "isocline", "flow_geometry", "ode_explorer")
 SIMULATED = {
     "p_permutation",
     "p_freedman_lane",
@@ -183,6 +193,7 @@ SIMULATED = {
     "isocline_null_share",
     "n_pairs_at_size",
     "n_actions",
+    "ode_inclusion",
 }
 
 
