@@ -85,6 +85,7 @@ class Diagnostic:
     """One entry of the registry.
 
     slug : page file name, URL path, command name. source : section of the paper. alias : short command name.
+    inputs : the controls that stand open at the top of the page; the others fold away.
     """
 
     slug: str
@@ -100,6 +101,7 @@ class Diagnostic:
     uses_selection: bool = True
     alias: str = ""
     controls: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 def run_diagnostic(diagnostic: Diagnostic, given: Mapping[str, Any], lake: Lake) -> Result:

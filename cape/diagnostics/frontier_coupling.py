@@ -288,5 +288,6 @@ DIAGNOSTIC = Diagnostic(
         "resamples",
         "seed",
     ),
+    inputs=("rows", "subset", "benchmark_x", "benchmark_y", "star_x", "star_y"),
     claims=FRONTIER_COUPLING,
 )

@@ -311,5 +311,6 @@ DIAGNOSTIC = Diagnostic(
         ),
     ),
     controls=("swe", "gpqa", "rows", "order", "tiers", "resamples", "seed"),
+    inputs=("swe", "gpqa"),
     claims=RESIDUAL_FIELD,
 )

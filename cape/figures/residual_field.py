@@ -20,7 +20,7 @@ LEGEND = (("refit", "about the line of the others, 95%", REFIT), ("frozen", "abo
 
 
 def calculator_plane(result: Result, theme: str) -> go.Figure:
-    """Return models and both lines with the cooperative regime, and the user's model as a star."""
+    """Return models, both lines, and the user's model as a star."""
     rows = [row for row in result.table("models").frame.to_dicts() if row["x_pct"] is not None]
     if not rows:
         return look.empty_figure(theme, "No frontier model has both scores.")

@@ -24,6 +24,7 @@ from cape.ui import state
 
 AS_NAMED = "as named"
 LINK_VERSION = "lake"
+MOST_COLUMNS = 3
 
 
 def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
@@ -54,16 +55,21 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
 def page_controls(diagnostic: Diagnostic, lake: Lake, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Draw the controls that belong to one page and return all its parameters by name."""
     params = dict(chosen) if diagnostic.uses_selection else {}
-    options, defaults = options_of(diagnostic.params), defaults_of(diagnostic.params)
-    names = [name for name in diagnostic.controls if name in options]
-    if not names:
-        return params
-    with st.expander("Settings of this page", expanded=False):
-        columns = st.columns(min(len(names), 3))
-        for index, name in enumerate(names):
-            with columns[index % len(columns)]:
-                params[name] = control(name, options[name], defaults[name], lake, params)
+    names = [name for name in diagnostic.controls if name in options_of(diagnostic.params)]
+    _columns([name for name in names if name in diagnostic.inputs], params, diagnostic, lake)
+    if folded := [name for name in names if name not in diagnostic.inputs]:
+        with st.expander("Settings of this page", expanded=False):
+            _columns(folded, params, diagnostic, lake)
     return params
+
+
+def _columns(names: list[str], params: dict[str, Any], diagnostic: Diagnostic, lake: Lake) -> None:
+    """Draw the controls of these names in columns and add what they hold to the parameters."""
+    options, defaults = options_of(diagnostic.params), defaults_of(diagnostic.params)
+    columns = st.columns(min(len(names), MOST_COLUMNS)) if names else []
+    for index, name in enumerate(names):
+        with columns[index % len(columns)]:
+            params[name] = control(name, options[name], defaults[name], lake, params)
 
 
 def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
