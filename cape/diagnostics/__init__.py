@@ -20,6 +20,7 @@ from cape.diagnostics import (
     overview,
     phase_diagram,
     sql,
+    symbolic_laws,
     trend_control,
     width_normalization,
 )
@@ -51,6 +52,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     width_normalization.DIAGNOSTIC,
     loss_blindness.DIAGNOSTIC,
     isocline.DIAGNOSTIC,
+    symbolic_laws.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,

@@ -66,7 +66,7 @@ def law_models(params: SymbolicParams, read: Read) -> LawModels:
     )
     lacking = rows.height - known.height
     words = "width, size or training tokens" if TOKENS in needed else "width or size"
-    caveats = (f"{lacking} rows without a known {words} are left out",) if lacking else ()
+    caveats: tuple[str, ...] = (f"{lacking} rows without a known {words} are left out",) if lacking else ()
     if doubled := known.height - frame.height:
         caveats += (f"{doubled} rows repeat a model and are averaged with it",)
     digest = hashlib.sha256(frame.write_csv(float_precision=6).encode()).hexdigest()[:DIGEST_LENGTH]

@@ -98,7 +98,8 @@ def study(models: LawModels, laws: pl.DataFrame, params: SymbolicParams) -> Stud
     forms = forms_for(Target(params.target))
     written = {form.name: parse_law(form.text, inputs=tuple(rows.columns)) for form in forms}
     hall = {_name_found(one.law): one for one in _hall(laws, rows)}
-    fitted = {name: predict_held_out(law, rows) for name, law in (written | {k: v.law for k, v in hall.items()}).items()}
+    known = written | {name: one.law for name, one in hall.items()}
+    fitted = {name: predict_held_out(law, rows) for name, law in known.items()}
     predictions = {name: one.predictions for name, one in fitted.items()}
     per_fold = _per_fold(laws, rows, sorted(one.law.complexity for one in hall.values()))
     predictions |= {_name_per_fold(most): found for most, found in per_fold.items()}
@@ -222,6 +223,7 @@ def _found_line(name: str, one: Found, fitted: Predicted, scored: Mapping[str, S
 
 def _ranked(lines: list[Scored]) -> list[Scored]:
     """Return the lines by held-out error; forms and laws that predict every held-out row get a rank."""
+
     def error(line: Scored) -> float:
         return np.inf if line.score.error.value is None else line.score.error.value
 

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,8 +167,8 @@ class Search:
         said = self._faults.read().decode(errors="replace").strip()[-STDERR_CHARACTERS:]
         how = f"was ended by signal {-status} (out of memory?)" if status < 0 else f"ended with status {status}"
         self._problem = SearchError(
-            f"The search's process {how} after {len(self._runs)} runs, without an answer. Search with fewer evaluations "
-            f"or free some memory.{f' It said: {said}' if said else ''}"
+            f"The search's process {how} after {len(self._runs)} runs, without an answer. Search with fewer "
+            f"evaluations or free some memory.{f' It said: {said}' if said else ''}"
         )
         self._close("error")
 
@@ -176,15 +177,19 @@ class Search:
         self._finish()
 
 
-def run_search(job: Job, *, follow: Any = None) -> Progress:
-    """Search and wait; `follow` is called with the progress after every run. Raises SearchError as `Search.poll`."""
-    search = Search(job)
-    told = -1
+def run_search(job: Job, *, tell: Callable[[Progress], object] | None = None) -> Progress:
+    """Search and wait; `tell` is called with the progress after every run. Raises SearchError as `Search.poll`."""
+    return follow(Search(job), tell)
+
+
+def follow(search: Search, tell: Callable[[Progress], object] | None = None) -> Progress:
+    """Wait for a search and return where it ended; a search whose follower breaks off is ended."""
+    told = 0
     try:
         while True:
             progress = search.poll()
-            if follow is not None and progress.n_done != told:
-                follow(progress)
+            if tell is not None and progress.n_done != told:
+                tell(progress)
                 told = progress.n_done
             if progress.is_over:
                 return progress
@@ -199,8 +204,8 @@ def engine_words() -> str:
     if not absent:
         return "Searches here use PySR, the paper's engine."
     return (
-        f"Searches here use pyoperon, because {absent}. The paper used PySR; the two look through the same operators but "
-        f"may end at different formulas, so a law that only one of them finds is weak evidence. To use PySR: "
+        f"Searches here use pyoperon, because {absent}. The paper used PySR; the two look through the same operators "
+        f"but may end at different formulas, so a law that only one of them finds is weak evidence. To use PySR: "
         f"`{PYSR_INSTALL}`."
     )
 
@@ -255,5 +260,6 @@ __all__ = [
     "Search",
     "SearchError",
     "engine_words",
+    "follow",
     "run_search",
 ]

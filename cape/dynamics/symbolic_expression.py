@@ -77,7 +77,7 @@ def parse_law(text: str, *, inputs: Sequence[str]) -> Law:
     return Law(text=text, inputs=tuple(names), constants=tuple(_constants(tree)), complexity=nodes, tree=tree)
 
 
-def with_constants(law: Law, values: Sequence[float], *, digits: int = DIGITS) -> str:
+def with_constants(law: Law, values: Sequence[float] | Array, *, digits: int = DIGITS) -> str:
     """Return the formula with other constants, rounded to significant digits; whole parts of the form stay."""
     given = iter(float(f"{value:.{digits}g}") for value in values)
     return ast.unparse(_Replace(given).visit(ast.parse(ast.unparse(law.tree), mode="eval").body))
@@ -108,7 +108,7 @@ def _checked(node: ast.AST, text: str, names: frozenset[str], *, depth: int) -> 
         return _checked(part, text, names, depth=depth + 1)
 
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        return ast.BinOp(left=below(node.left), op=node.op, right=below(node.right))
+        return _signs_in_constants(ast.BinOp(left=below(node.left), op=node.op, right=below(node.right)))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return _signed(node.op, below(node.operand))
     if isinstance(node, ast.Call) and _is_function(node):
@@ -116,7 +116,7 @@ def _checked(node: ast.AST, text: str, names: frozenset[str], *, depth: int) -> 
     if isinstance(node, ast.Name) and node.id in names:
         return node
     if isinstance(node, ast.Constant) and _is_number(node.value):
-        return node
+        return ast.Constant(value=node.value)
     found = f"the name {node.id!r}" if isinstance(node, ast.Name) else type(node).__name__
     raise BadParameterError(f"{_short(text)} holds {found}, which is not allowed. {ADVICE}")
 
@@ -129,10 +129,23 @@ def _signed(sign: ast.unaryop, operand: ast.expr) -> ast.expr:
     return ast.UnaryOp(op=sign, operand=operand)
 
 
+def _signs_in_constants(node: ast.BinOp) -> ast.BinOp:
+    """Return a - c*b as a + (-c)*b, so that a form reads the same whatever the sign of its constants."""
+    if isinstance(node.op, ast.Sub) and (leading := _leading(node.right)) is not None:
+        leading.value = -leading.value  # type: ignore[operator]
+        return ast.BinOp(left=node.left, op=ast.Add(), right=node.right)
+    return node
+
+
+def _leading(node: ast.expr) -> ast.Constant | None:
+    """Return the constant to fit that a product or quotient starts with, if it does."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        node = node.left
+    return node if isinstance(node, ast.Constant) and isinstance(node.value, float) else None
+
+
 def _is_function(node: ast.Call) -> bool:
-    return (
-        isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1 and not node.keywords
-    )
+    return isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1 and not node.keywords
 
 
 def _is_number(value: object) -> bool:
@@ -169,6 +182,14 @@ class _Replace(ast.NodeTransformer):
         if isinstance(node.operand, ast.Constant):
             return self.visit_Constant(node.operand, sign=-1)
         return ast.UnaryOp(op=node.op, operand=self.visit(node.operand))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.right)
+        leading = _leading(right) if isinstance(node.op, ast.Add) else None
+        if leading is not None and leading.value < 0:  # type: ignore[operator]
+            leading.value = -leading.value  # type: ignore[operator]
+            return ast.BinOp(left=left, op=ast.Sub(), right=right)
+        return ast.BinOp(left=left, op=node.op, right=right)
 
     def visit_Constant(self, node: ast.Constant, sign: int = 1) -> ast.expr:
         value = next(self._given) if isinstance(node.value, float) else sign * node.value  # type: ignore[operator]

@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 STEP = 1e-6  # relative step of the derivative by differences
 FIRST_DAMPING = 1e-2
 ITERATIONS = 40
+MOST_DAMPING = 1e6  # beyond it no step that is worth taking is left
 SETTLED = 1e-9  # relative fall of the loss below which a problem is done
 LARGEST = 1e100  # slopes and errors beyond it would overflow when squared
 STARTS = (1.0, -1.0, 0.3, 2.0)  # factors on the given constants that the first fit tries
@@ -26,6 +27,11 @@ class Problems:
     target: Array
     weights: Array
 
+    def only(self, chosen: NDArray[np.int64]) -> Problems:
+        """Return some of the problems."""
+        target = self.target if self.target.ndim == 1 else self.target[chosen]
+        return Problems(columns=self.columns, target=target, weights=self.weights[chosen])
+
 
 def fit_constants(law: Law, problems: Problems, start: Array, *, iterations: int = ITERATIONS) -> tuple[Array, Array]:
     """Return the constants (b, k) that minimise the weighted sum of squares, and that sum divided by the weights (b,).
@@ -33,22 +39,24 @@ def fit_constants(law: Law, problems: Problems, start: Array, *, iterations: int
     start : (k,) or (b, k). The loss is infinite where the formula has no finite value on the rows that count; its
     constants are then those of the start. A formula without constants to fit is only evaluated.
     """
-    weights = problems.weights
-    held = np.broadcast_to(np.asarray(start, dtype=np.float64), (weights.shape[0], len(law.constants))).copy()
-    total = weights.sum(axis=1)
+    held = np.broadcast_to(np.asarray(start, dtype=np.float64), (problems.weights.shape[0], len(law.constants))).copy()
     error, loss = _errors(law, problems, held)
     damping = np.full(held.shape[0], FIRST_DAMPING)
-    for _ in range(iterations if held.shape[1] else 0):
-        change = _step(law, problems, held, error, damping)
-        tried = held + change
-        new_error, new_loss = _errors(law, problems, tried)
-        better = new_loss < loss
-        fall = _relative_fall(loss, new_loss)
-        held[better], error[better], loss[better] = tried[better], new_error[better], new_loss[better]
-        damping = np.clip(np.where(better, damping * 0.2, damping * 8.0), 1e-12, 1e12)
-        if np.all((better & (fall < SETTLED)) | (~better & (damping >= 1e6)) | (loss == 0)):
+    active = np.arange(held.shape[0] if held.shape[1] else 0)
+    for _ in range(iterations):
+        if not active.size:
             break
-    return held, loss / total
+        part = problems.only(active)
+        tried = held[active] + _step(law, part, held[active], error[active], damping[active])
+        new_error, new_loss = _errors(law, part, tried)
+        better = new_loss < loss[active]
+        fall = _relative_fall(loss[active], new_loss)
+        damping[active] = np.clip(damping[active] * np.where(better, 0.2, 8.0), 1e-12, 1e12)
+        won = active[better]
+        held[won], error[won], loss[won] = tried[better], new_error[better], new_loss[better]
+        is_done = (better & (fall < SETTLED)) | (~better & (damping[active] >= MOST_DAMPING)) | (loss[active] == 0)
+        active = active[~is_done]
+    return held, loss / problems.weights.sum(axis=1)
 
 
 def first_fit(law: Law, columns: Columns, target: Array) -> tuple[Array, float]:

@@ -61,7 +61,7 @@ def hall_of_fame(
 def _plainest(same_size: list[tuple[Law, float]], n_rows: int) -> tuple[Law, float]:
     """Return the law with the least Bayesian information criterion: a constant more must earn its place."""
     return min(
-        same_size, key=lambda one: (n_rows * np.log(max(one[1], LEAST_LOSS)) + len(one[0].constants) * np.log(n_rows))
+        same_size, key=lambda one: n_rows * np.log(max(one[1], LEAST_LOSS)) + len(one[0].constants) * np.log(n_rows)
     )
 
 
@@ -83,15 +83,18 @@ def latex_of(law: Law, symbols: Mapping[str, str]) -> str:
 
 
 def _plain_forms(text: str, columns: Columns) -> Iterator[Law]:
-    """Yield a formula as SymPy writes it: as given and expanded."""
+    """Yield a formula as SymPy writes it: as given, expanded, and with a factor to fit where it has none."""
     import sympy
 
     try:
         given = _to_sympy(parse_law(text, inputs=tuple(columns)).tree)
     except BadParameterError:
         return
-    for rewrite in (lambda one: one, sympy.expand):
-        law = _from_sympy(rewrite(given), columns)
+    forms = [given, sympy.expand(given)]
+    if not given.is_Add and given.as_coeff_Mul()[0] == 1:
+        forms.append(sympy.Float(1) * given)
+    for form in forms:
+        law = _from_sympy(form, columns)
         if law is not None:
             yield law
 
@@ -167,7 +170,7 @@ def _to_sympy(node: ast.expr) -> Any:
         return sympy.Symbol(node.id, positive=True)
     assert isinstance(node, ast.Constant)
     is_whole = isinstance(node.value, int)
-    return sympy.Integer(node.value) if is_whole else sympy.Float(node.value)  # type: ignore[arg-type]
+    return sympy.Integer(node.value) if is_whole else sympy.Float(node.value)
 
 
 def _from_sympy(expression: Any, columns: Columns) -> Law | None:

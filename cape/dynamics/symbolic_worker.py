@@ -1,9 +1,9 @@
 """The process that searches: `python -m cape.dynamics.symbolic_worker`, a JSON request in, JSON lines out.
 
 Lines: {"event": "started", engine, version, n_runs}; after each run {"event": "run", run, n_runs, seed, fold, laws};
-last {"event": "end", "stopped": "finished" | "time limit"} or {"event": "error", message}. Run 0 sees all families, the next
-leave out one fold each, the last repeat run 0 with the other seeds. A run that ends after the time limit is thrown
-away, because where it stopped depends on the clock; so what is reported depends on the request alone.
+last {"event": "end", "stopped": "finished" | "time limit"} or {"event": "error", message}. Run 0 sees all families,
+the next leave out one fold each, the last repeat run 0 with the other seeds. A run that ends after the time limit is
+thrown away, because where it stopped depends on the clock; so what is reported depends on the request alone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ FAILED = 2
 MOST_ROWS, LEAST_ROWS, MOST_SEEDS = 100_000, 5, 10
 LIMITS = {"complexity": (3, 60), "evaluations": (1_000, 100_000_000), "seconds": (1, 86_400)}
 NO_FOLD = -1
+PARENT_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,15 @@ def read_request(text: str) -> Request:
         raise BadParameterError(f"names is {names!r}; it must list inputs among {', '.join(LATEX)}.")
     if len({str(name) for name in names}) != len(names) or not all(isinstance(name, str) for name in names):
         raise BadParameterError(f"names is {names!r}; each must be text and stand once.")
-    columns = np.column_stack([_numbers(f"column {name}", column) for name, column in zip(names, _lists(given, names), strict=True)])
+    columns = np.column_stack(
+        [_numbers(f"column {name}", column) for name, column in zip(names, _lists(given, names), strict=True)]
+    )
     target, fold = _numbers("target", given.get("target")), _numbers("fold", given.get("fold"))
     if not target.size == fold.size == columns.shape[0]:
-        raise BadParameterError(f"There are {columns.shape[0]} rows of inputs, {target.size} of target, {fold.size} of fold.")
+        raise BadParameterError(
+            f"There are {columns.shape[0]} rows of inputs, {target.size} of target, {fold.size} of fold; "
+            "they must be as many."
+        )
     if not np.all((fold >= 0) & (fold == np.round(fold)) & (fold < fold.size)):
         raise BadParameterError("fold must hold whole numbers from 0.")
     limits = {name: _number(name, given.get(name), *ends) for name, ends in LIMITS.items()}
@@ -88,7 +95,12 @@ def search(request: Request) -> Iterator[dict[str, Any]]:
     """Yield the events of a search in order."""
     deadline = time.monotonic() + request.seconds
     runs = request.runs()
-    yield {"event": "started", "engine": str(request.engine), "version": version_of(request.engine), "n_runs": len(runs)}
+    yield {
+        "event": "started",
+        "engine": str(request.engine),
+        "version": version_of(request.engine),
+        "n_runs": len(runs),
+    }
     for run, (seed, fold) in enumerate(runs):
         laws = _one_run(request, seed, fold, deadline)
         if time.monotonic() > deadline:
@@ -163,6 +175,14 @@ def _seeds(values: Any) -> tuple[int, ...]:
     return tuple(values)
 
 
+def _end_with(parent: int) -> None:
+    """End this process soon after the one that started it is gone, which has no pipe to close while a run lasts."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_EVERY_S)
+    os._exit(FAILED)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     os.nice(5)  # a search must not slow the pages
     sys.exit(main())

@@ -10,6 +10,7 @@ from cape.symbols import (
     flow_geometry,
     isocline,
     loss_blindness,
+    symbolic_laws,
     width_normalization,
 )
 
@@ -20,6 +21,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *width_normalization.QUANTITIES,
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
+    *symbolic_laws.QUANTITIES,
     *flow_geometry.QUANTITIES,
 )
 

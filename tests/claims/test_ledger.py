@@ -18,7 +18,7 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-")
-SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-25"}
+SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-24", "ODE-25"}
 LATER = {"LOS-10"}
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")

@@ -181,6 +181,9 @@ SIMULATED = {
     "beta_slope_null",
     "p_beta",
     "isocline_null_share",
+    "law_skill_shuffled",
+    "p_law_shuffled",
+    "law_exponent_shuffled",
 }
 
 
