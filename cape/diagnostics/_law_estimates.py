@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from cape.diagnostics._compare import named
-from cape.diagnostics._law_rows import LawModels, SymbolicParams
+from cape.diagnostics._law_rows import MODELS, LawModels, SymbolicParams
 from cape.diagnostics._law_scores import FOUND, PER_FOLD, SMALLEST, Scored, Study, of_paper_form
 from cape.diagnostics._law_tables import EXPONENT_ROWS, unit_of
 from cape.dynamics.symbolic_forms import PAPER_NAME, Target
@@ -15,12 +15,13 @@ from cape.quantities import Estimate
 from cape.stats.inference import Inference
 
 AT_ITS_SIZE = f"{PAPER_NAME}, among those of at most its complexity"
+SINGLE_MODELS = "fewer than 3 families: single models are held out and resampled, so this is no answer for new families"
 NO_INTERVAL = "no interval: a count of what is at hand"
 
 
 def estimates_of(found: Study, models: LawModels, params: SymbolicParams) -> tuple[Estimate, ...]:
     """Return every estimate of a study."""
-    held = [estimate for line in found.lines for estimate in _line_estimates(line, params)]
+    held = [estimate for line in found.lines for estimate in _line_estimates(line, models, params)]
     return (
         *counts_of_models(models),
         *_counts(found),
@@ -66,9 +67,11 @@ def sentences_of(found: Study, models: LawModels, params: SymbolicParams) -> tup
     """Return the statements for the screen."""
     left_out = f" {'; '.join(models.left_out)}." if models.left_out else ""
     divided = " over d_model / 512" if params.target == Target.DIVIDED else ""
+    n = models.frame["family"].n_unique()
     first = (
-        f"{models.frame.height} models of {found.rows.families.size} families of {named(params)}; predicted is "
+        f"{models.frame.height} models of {n} {'family' if n == 1 else 'families'} of {named(params)}; predicted is "
         f"{params.y}{divided}, in percent; N counts parameters and its logarithm has base 10.{left_out}"
+        f"{f' {SINGLE_MODELS[0].upper()}{SINGLE_MODELS[1:]}.' if models.unit == MODELS else ''}"
     )
     paper, ranked = found.line(PAPER_NAME), [line for line in found.lines if line.rank is not None]
     second = f"{_skill_words('The paper' + chr(39) + 's form', paper)}" + (
@@ -128,10 +131,12 @@ def _exponent_words(found: Study) -> tuple[str, ...]:
     )
 
 
-def _line_estimates(line: Scored, params: SymbolicParams) -> Iterable[Estimate]:
+def _line_estimates(line: Scored, models: LawModels, params: SymbolicParams) -> Iterable[Estimate]:
     more: tuple[str, ...] = (f"formula: {line.text}",) if line.text else ()
     if line.kind == FOUND:
         more += ("the search saw every family; only the constants are fitted without it",)
+    if models.unit == MODELS:
+        more += (SINGLE_MODELS,)
     if line.name == SMALLEST:
         more += ("uses a score of the held-out family, which no law sees; scored on its other models",)
     for symbol, found, unit in (

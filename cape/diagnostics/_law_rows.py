@@ -14,12 +14,14 @@ from cape.diagnostics._fetch import pair_rows, require
 from cape.diagnostics._params import WindowParams, option
 from cape.dynamics.symbolic import NO_FOLD, Job
 from cape.dynamics.symbolic_forms import Inputs, Target, input_names
-from cape.dynamics.symbolic_holdout import Rows, family_folds
+from cape.dynamics.symbolic_holdout import LEAST_FAMILIES, Rows, family_folds
+from cape.dynamics.symbolic_worker import LEAST_ROWS
 from cape.stats.width import REFERENCE_WIDTH
 
 TOKENS = "tokens_t"
 TRILLION = 1e12
 DIGEST_LENGTH = 12
+FAMILIES, MODELS = "families", "models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,22 @@ class SymbolicParams(WindowParams):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawModels:
-    """frame : one row per model used. left_out : what was left out and why, in words. digest : hash of what is used."""
+    """frame : one row per model used. left_out : what was left out and why, in words. digest : hash of what is used.
+
+    unit : what is held out whole, "families", or "models" where there are fewer than 3 families. held : name by row.
+    """
 
     frame: pl.DataFrame
     n_left_out: int
     left_out: tuple[str, ...]
     digest: str
+    unit: str
+    held: tuple[str, ...]
+
+    @property
+    def can_be_held_out(self) -> bool:
+        """Return whether there is enough to fit on and to predict."""
+        return len(set(self.held)) >= LEAST_FAMILIES and self.frame.height >= LEAST_ROWS
 
 
 def law_models(params: SymbolicParams, read: Read) -> LawModels:
@@ -70,7 +82,13 @@ def law_models(params: SymbolicParams, read: Read) -> LawModels:
     if doubled := known.height - frame.height:
         caveats += (f"{doubled} rows repeat a model and are averaged with it",)
     digest = hashlib.sha256(frame.write_csv(float_precision=6).encode()).hexdigest()[:DIGEST_LENGTH]
-    return LawModels(frame=frame, n_left_out=lacking, left_out=caveats, digest=digest)
+    unit = FAMILIES if frame["family"].n_unique() >= LEAST_FAMILIES else MODELS
+    held = (
+        frame["family"] if unit == FAMILIES else frame.select(pl.format("{} {}", "model_id", "replicate")).to_series()
+    )
+    return LawModels(
+        frame=frame, n_left_out=lacking, left_out=caveats, digest=digest, unit=unit, held=tuple(held.to_list())
+    )
 
 
 def rows_of(models: LawModels, params: SymbolicParams, fold: NDArray[np.int64] | None = None) -> Rows:
@@ -81,13 +99,12 @@ def rows_of(models: LawModels, params: SymbolicParams, fold: NDArray[np.int64] |
     columns = {"x": first, "x_n": first / width, "width": width, "log10_n": np.log10(frame["position"].to_numpy())}
     if TOKENS in frame.columns:
         columns["log10_tokens"] = np.log10(frame[TOKENS].to_numpy() * TRILLION)
-    families = frame["family"].to_list()
     return Rows(
-        family=np.asarray(families, dtype=np.str_),
+        family=np.asarray(models.held, dtype=np.str_),
         columns=columns,
         score=frame["y_pct"].to_numpy(),
         divisor=width if params.target == Target.DIVIDED else np.ones(frame.height),
-        fold=family_folds(families) if fold is None else fold,
+        fold=family_folds(models.held) if fold is None else fold,
     )
 
 

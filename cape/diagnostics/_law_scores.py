@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cape.diagnostics._law_rows import LawModels, SymbolicParams, rows_of
+from cape.diagnostics._law_rows import FAMILIES, LawModels, SymbolicParams, rows_of
 from cape.dynamics.symbolic_exponents import Exponents, free_exponents
 from cape.dynamics.symbolic_expression import Law, parse_law, with_constants
 from cape.dynamics.symbolic_forms import CONTROL_NAME, LATEX, PAPER_NAME, Form, Target, forms_for
 from cape.dynamics.symbolic_holdout import (
-    LEAST_FAMILIES,
     LawVerdict,
     Predicted,
     Rows,
@@ -88,13 +87,14 @@ class Study:
 
 
 def study(models: LawModels, laws: pl.DataFrame, params: SymbolicParams) -> Study | None:
-    """Return every law and form scored on held-out families, or None with fewer than 3 families.
+    """Return every law and form scored on held-out families, or None where nothing can be held out.
 
     laws : rows of mart_symbolic_laws for this selection, possibly none.
     """
-    if models.frame["family"].n_unique() < LEAST_FAMILIES:
+    if not models.can_be_held_out:
         return None
-    rows = rows_of(models, params, _folds(models.frame["family"].to_list(), laws))
+    laws = _of_these(models, laws)
+    rows = rows_of(models, params, _folds(list(models.held), laws))
     forms = forms_for(Target(params.target))
     written = {form.name: parse_law(form.text, inputs=tuple(rows.columns)) for form in forms}
     hall = {_name_found(one.law): one for one in _hall(laws, rows)}
@@ -138,16 +138,27 @@ def _name_per_fold(most: int) -> str:
     return f"searched without the family, complexity up to {most}"
 
 
+def _of_these(models: LawModels, laws: pl.DataFrame) -> pl.DataFrame:
+    """Return the laws without those of folds of families where single models are held out."""
+    if models.unit == FAMILIES:
+        return laws
+    own = set(models.held)
+    fits = [
+        fold is None or own.issuperset(held.split("\n")) for fold, held in laws.select("fold", "held_out").iter_rows()
+    ]
+    return laws.filter(pl.Series(fits, dtype=pl.Boolean))
+
+
 def _folds(families: list[str], laws: pl.DataFrame) -> NDArray[np.int64] | None:
     """Return the fold of each row as it was when the laws were searched; None where none was searched by fold.
 
-    A family that no search saw may stand in any fold; it is put into the first.
+    Families that no finished search left out stand in a fold of their own, which has no law.
     """
     searched = laws.drop_nulls("fold").select("fold", "held_out").unique().sort("fold")
     fold_of = {name: int(fold) for fold, held in searched.iter_rows() for name in str(held).split("\n")}
     if not fold_of:
         return None
-    return np.array([fold_of.get(name, min(fold_of.values())) for name in families], dtype=np.int64)
+    return np.array([fold_of.get(name, max(fold_of.values()) + 1) for name in families], dtype=np.int64)
 
 
 def _hall(laws: pl.DataFrame, rows: Rows) -> list[Found]:

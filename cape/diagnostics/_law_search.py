@@ -14,7 +14,8 @@ from cape.diagnostics.symbolic_laws import run_with
 from cape.dynamics.symbolic import SEEDS, Progress, Search, run_search
 from cape.dynamics.symbolic_engines import version_of
 from cape.dynamics.symbolic_forms import Inputs, Target
-from cape.dynamics.symbolic_holdout import LEAST_FAMILIES, Rows
+from cape.dynamics.symbolic_holdout import Rows
+from cape.dynamics.symbolic_worker import LEAST_ROWS
 from cape.errors import NotEnoughDataError
 from cape.lake import Lake, LakePaths, build_lake, write_computed
 from cape.quantities import Result
@@ -81,11 +82,10 @@ def store_searches(paths: LakePaths, *, tell: Callable[[str], object]) -> str:
 def _prepared(given: Mapping[str, Any], lake: Lake) -> tuple[SymbolicParams, LawModels, Rows]:
     params = accept(SymbolicParams, {**defaults_of(SymbolicParams), **given}, lake)
     models = law_models(params, lake.read)
-    families = models.frame["family"].n_unique()
-    if families < LEAST_FAMILIES:
+    if not models.can_be_held_out:
         raise NotEnoughDataError(
-            f"A search holds out families, and {families} of this selection have models with every input known; "
-            f"{LEAST_FAMILIES} are needed. Pick another panel, family or input."
+            f"A search holds out families or single models, and this selection has {models.frame.height} models with "
+            f"every input known; {LEAST_ROWS} are needed. Pick another panel, family or input."
         )
     return params, models, rows_of(models, params)
 

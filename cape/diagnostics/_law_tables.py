@@ -68,7 +68,11 @@ def tables_of(found: Study | None, models: LawModels, params: SymbolicParams) ->
             frame=pl.DataFrame([] if found is None else list(_points(found, models)), schema=POINT_SCHEMA),
             units={"observed": score, "predicted": score},
         ),
-        Table(name="exponents", title="Free exponents", frame=pl.DataFrame(exponents, schema=EXPONENT_SCHEMA)),
+        Table(
+            name="exponents",
+            title="Free exponents",
+            frame=pl.DataFrame(exponents, schema=EXPONENT_SCHEMA).sort("exponent", maintain_order=True),
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from cape.diagnostics._law_scores import study
 from cape.diagnostics._law_tables import tables_of
 from cape.diagnostics._params import WINDOW
 from cape.diagnostics.wiring.symbolic_laws import SYMBOLIC_LAWS
-from cape.dynamics.symbolic_holdout import LEAST_FAMILIES
+from cape.dynamics.symbolic_worker import LEAST_ROWS
 from cape.figures.symbolic_laws import exponents, pareto, predicted
 from cape.lake import Lake
 from cape.quantities import Result
@@ -29,8 +29,8 @@ def compute(params: SymbolicParams, read: Read) -> Outcome:
     models = law_models(params, read)
     found = study(models, laws, params)
     if found is None:
-        families = models.frame["family"].n_unique()
-        why = f"undefined: {families} families have models of known width and size, {LEAST_FAMILIES} are needed"
+        known = models.frame.height
+        why = f"undefined: {known} models have a known width and size, {LEAST_ROWS} are needed to hold any out"
         return Outcome(
             estimates=(*counts_of_models(models), *undefined(why, params)),
             tables=tables_of(None, models, params),

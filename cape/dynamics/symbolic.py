@@ -206,7 +206,7 @@ def engine_words() -> str:
     return (
         f"Searches here use pyoperon, because {absent}. The paper used PySR; the two look through the same operators "
         f"but may end at different formulas, so a law that only one of them finds is weak evidence. To use PySR: "
-        f"`{PYSR_INSTALL}`."
+        f"{PYSR_INSTALL}."
     )
 
 

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from cape.errors import MissingDependencyError
 
-PYSR_INSTALL = "pip install -r requirements-heavy.txt, and Julia 1.10 or newer on the path"
-OPERON_INSTALL = "pip install -r requirements.txt"
+PYSR_INSTALL = "`pip install -r requirements-heavy.txt` and put Julia 1.10 or newer on the path"
+OPERON_INSTALL = "`pip install -r requirements.txt`"
 BINARY = ("+", "-", "*", "/")
 UNARY = ("square", "sqrt", "log", "exp")
 OPERON_SYMBOLS = "add,sub,mul,div,square,sqrt,log,exp,constant,variable"

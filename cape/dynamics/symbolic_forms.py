@@ -33,8 +33,8 @@ LATEX: Mapping[str, str] = MappingProxyType(
         "x": "x",
         "x_n": "x_{n}",
         "width": "w",
-        "log10_n": r"\log_{10}N",
-        "log10_tokens": r"\log_{10}D",
+        "log10_n": r"\ell_{N}",
+        "log10_tokens": r"\ell_{D}",
     }
 )
 WORDS: Mapping[str, str] = MappingProxyType(
@@ -68,24 +68,24 @@ DIVIDED_FORMS = (
     Form(name="proportional to the first score", text="1.0*x_n", latex="c x_{n}"),
     Form(name="linear in the first score", text="1.0 + 1.0*x_n", latex="a + b x_{n}"),
     Form(name="linear before dividing", text="1.0/width + 1.0*x_n", latex="(a + b x)/w"),
-    Form(name="linear in log N", text="1.0 + 1.0*log10_n", latex=r"a + b \log_{10}N"),
+    Form(name="linear in log N", text="1.0 + 1.0*log10_n", latex=r"a + b \ell_{N}"),
     Form(name="first score, free exponent", text="1.0*x_n**1.0", latex="c x_{n}^{a}"),
-    Form(name="first score, power of log N", text="1.0*x_n*log10_n**1.0", latex=r"c x_{n} (\log_{10}N)^{a}"),
-    Form(name=PAPER_NAME, text="1.0*x_n**2/log10_n**2", latex=r"c x_{n}^{2}/(\log_{10}N)^{2}"),
-    Form(name=FREE_NAME, text="1.0*x_n**1.0*log10_n**1.0", latex=r"c x_{n}^{a} (\log_{10}N)^{b}"),
+    Form(name="first score, power of log N", text="1.0*x_n*log10_n**1.0", latex=r"c x_{n} \ell_{N}^{a}"),
+    Form(name=PAPER_NAME, text="1.0*x_n**2/log10_n**2", latex=r"c x_{n}^{2}/\ell_{N}^{2}"),
+    Form(name=FREE_NAME, text="1.0*x_n**1.0*log10_n**1.0", latex=r"c x_{n}^{a} \ell_{N}^{b}"),
 )
 MEASURED_FORMS = (
     Form(name=CONTROL_NAME, text="1.0", latex="c"),
     Form(name="proportional to the first score", text="1.0*x", latex="c x"),
     Form(name="linear in the first score", text="1.0 + 1.0*x", latex="a + b x"),
-    Form(name="linear in log N", text="1.0 + 1.0*log10_n", latex=r"a + b \log_{10}N"),
+    Form(name="linear in log N", text="1.0 + 1.0*log10_n", latex=r"a + b \ell_{N}"),
     Form(name="first score, free exponent", text="1.0*x**1.0", latex="c x^{a}"),
-    Form(name="first score, power of log N", text="1.0*x*log10_n**1.0", latex=r"c x (\log_{10}N)^{a}"),
-    Form(name=PAPER_NAME, text="1.0*x**2/(width*log10_n**2)", latex=r"c x^{2}/(w (\log_{10}N)^{2})"),
+    Form(name="first score, power of log N", text="1.0*x*log10_n**1.0", latex=r"c x \ell_{N}^{a}"),
+    Form(name=PAPER_NAME, text="1.0*x**2/(width*log10_n**2)", latex=r"c x^{2}/(w \ell_{N}^{2})"),
     Form(
         name=FREE_NAME,
         text="1.0*x**1.0*width**1.0*log10_n**1.0",
-        latex=r"c x^{a} w^{d} (\log_{10}N)^{b}",
+        latex=r"c x^{a} w^{d} \ell_{N}^{b}",
     ),
 )
 

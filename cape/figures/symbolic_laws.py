@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from cape.figures import theme as look
 from cape.figures._marks import Row, interval_bars
-from cape.figures._text import HOVER, counted, estimate_text, hover, number_text
+from cape.figures._text import HOVER, estimate_text, hover, number_text
 from cape.quantities import Result
 
 EMPTY = "No law can be held out in this selection: fewer than 3 families with known widths."
@@ -57,7 +57,7 @@ def pareto(result: Result, theme: str) -> go.Figure:
     look.note(
         figure,
         theme,
-        f"n = {counted(n, 'families').removesuffix('s')}; bars: 95% over resampled families. Dotted: the control.",
+        f"n = {n} held-out families, or models where there are fewer than 3; bars: 95% over resamples of them.",
         "Searched with all families in sight, constants refitted without the family; the other line never saw it.",
     )
     return figure

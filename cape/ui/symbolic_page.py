@@ -126,6 +126,6 @@ def _formulas(result: Result) -> None:
         st.latex(rf"\text{{{row['rank']}. }}\quad {row['latex']}")
     if rows:
         st.caption(
-            "The best by held-out error. x first score (%), w = d_model / 512, x_n = x / w, D training tokens; a, b, "
-            "c, d are fitted."
+            "The best by held-out error. x first score (%), w = d_model / 512, x_n = x / w, l_N and l_D: "
+            "log10 of parameters and of training tokens; a, b, c, d are fitted."
         )

@@ -94,12 +94,29 @@ def test_without_a_search_forms_stand_alone_and_the_page_says_so(lawful: Lake) -
     assert result.estimate("law_rank", PAPER_NAME).value == 1
 
 
-def test_two_families_cannot_be_held_out(lawful: Lake) -> None:
+def test_of_two_families_single_models_are_held_out_and_it_says_so(lawful: Lake) -> None:
     result = diagnostics.run(SLUG, {"panel": "pair", **QUICK}, lawful)
+    found = result.estimate("law_error", PAPER_NAME)
+    assert found.n == 10
+    assert any("single models are held out" in caveat for caveat in found.caveats)
+    assert "ingle models are held out" in result.sentences[0].split(": ")[-1] or "ewer than 3" in result.sentences[0]
+
+
+def test_too_few_models_cannot_be_held_out(lawful: Lake) -> None:
+    few = {"panel": "pair", "max_b": 0.2}
+    result = diagnostics.run(SLUG, {**few, **QUICK}, lawful)
     assert result.estimate("law_error", PAPER_NAME).value is None
-    assert "3 are needed" in result.sentences[0]
-    with pytest.raises(NotEnoughDataError, match="2 of this selection.*3 are needed"):
-        LawSearch({"panel": "pair"}, lawful, seconds=10)
+    assert "5 are needed" in result.sentences[0]
+    with pytest.raises(NotEnoughDataError, match="5 are needed"):
+        LawSearch(few, lawful, seconds=10)
+
+
+def test_families_that_no_finished_run_left_out_have_no_prediction_of_a_search(lawful: Lake) -> None:
+    search, progress = searched(lawful, "author")
+    cut = replace(progress, runs=progress.runs[:3])  # all families, then two folds
+    laws = search.result(cut, lawful).table("laws").frame.filter(pl.col("kind") == "searched without the family")
+    held = {name for run in cut.runs[1:] for name in search._rows.family[search._rows.fold == run["fold"]].tolist()}
+    assert set(laws["lost_rows"]) == {50 - 5 * len(held)}
 
 
 def test_a_search_with_a_wrong_parameter_is_refused(lawful: Lake) -> None:
