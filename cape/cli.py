@@ -16,6 +16,8 @@ from rich.table import Table as RichTable
 
 from cape import diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
+from cape.diagnostics._law_search import LawSearch
+from cape.dynamics.symbolic import SECONDS, follow
 from cape.errors import BadParameterError, CapeError, MissingDependencyError, UnknownNameError
 from cape.lake import Lake, LakePaths, build_lake, public_database, run_public_sql
 from cape.ledger import claim_rows
@@ -95,6 +97,29 @@ def sql(
         typer.echo(answer.frame.write_csv(), nl=False)
     else:
         _print_rows(answer.frame)
+
+
+@app.command("search-laws")
+def search_laws(
+    panel: Annotated[str, typer.Option(help="Population of models and source of their scores.")] = "author",
+    target: Annotated[str, typer.Option(help="Second score: divided by width, or as measured.")] = "divided by width",
+    inputs: Annotated[str, typer.Option(help="What a law may use besides numbers.")] = "score and size",
+    seed: Annotated[int, typer.Option(help="Seed of the search and of the resampling.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Time limit in seconds; what is found by then is shown.")] = SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search symbolic laws now and print them scored as `symbolic-laws` does; what is stored stays as it is."""
+    lake = Lake.ensure()
+    given = {"panel": panel, "target": target, "inputs": inputs, "seed": seed}
+    found = LawSearch(given, lake, seconds=seconds)
+    progress = follow(found.search, lambda now: typer.echo(f"{now.n_done} of {now.n_runs} runs", err=True))
+    result = found.result(progress, lake)
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), indent=1))
+        return
+    shown = result.table("laws").frame.select("rank", "formula", "complexity", "error", "skill", "verdict", "seeds")
+    _print_rows(shown)
+    _print_result(result)
 
 
 def main() -> None:

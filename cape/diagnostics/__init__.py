@@ -24,6 +24,7 @@ from cape.diagnostics import (
     phase_diagram,
     residual_field,
     sql,
+    symbolic_laws,
     trend_control,
     width_normalization,
 )
@@ -57,6 +58,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     loss_blindness.DIAGNOSTIC,
     isocline.DIAGNOSTIC,
     ode_explorer.DIAGNOSTIC,
+    symbolic_laws.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
     frontier_coupling.DIAGNOSTIC,
     residual_field.DIAGNOSTIC,

@@ -14,6 +14,7 @@ from cape.symbols import (
     loss_blindness,
     ode_explorer,
     residual_field,
+    symbolic_laws,
     width_normalization,
 )
 
@@ -26,6 +27,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
     *ode_explorer.QUANTITIES,
+    *symbolic_laws.QUANTITIES,
     *flow_geometry.QUANTITIES,
     *frontier_coupling.QUANTITIES,
     *residual_field.QUANTITIES,

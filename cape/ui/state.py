@@ -9,6 +9,7 @@ import streamlit as st
 
 NOTICES = "cape_notices"
 SELECTION = "cape_selection"
+LAW_SEARCH = "cape_law_search"
 
 
 def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
@@ -44,3 +45,16 @@ def remember_selection(selection: Mapping[str, str]) -> None:
 def remembered_selection() -> dict[str, str]:
     """Return the shared selection that the router drew in this run."""
     return dict(st.session_state.get(SELECTION, {}))
+
+
+def law_search() -> Any:
+    """Return the symbolic search of this session, or None; its process ends with the session."""
+    return st.session_state.get(LAW_SEARCH)
+
+
+def keep_law_search(search: Any) -> None:
+    """Keep a symbolic search in place of the last one, which is ended first."""
+    last = st.session_state.get(LAW_SEARCH)
+    if last is not None:
+        last.search.cancel()
+    st.session_state[LAW_SEARCH] = search

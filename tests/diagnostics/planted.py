@@ -77,8 +77,8 @@ def build(root: Path, shipped: Path, sources: Mapping[str, list], panels: Sequen
         ]
         tables = {"scores": (("model_id", "benchmark", "variant", "score", "stderr"), scores)}
         if source_id == next(iter(sources)):
-            listed = [(m["model_id"], m["family"], m["params_b"] or "") for m in models.values()]
-            tables["models"] = (("model_id", "family", "params_b"), listed)
+            listed = [(m["model_id"], m["family"], m["params_b"] or "", m.get("d_model", "")) for m in models.values()]
+            tables["models"] = (("model_id", "family", "params_b", "d_model"), listed)
         _write(root / "raw" / source_id, tables, is_printed=source_id == printed)
     paths = LakePaths(root)
     build_lake(paths)

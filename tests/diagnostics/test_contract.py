@@ -194,6 +194,9 @@ SIMULATED = {
     "n_pairs_at_size",
     "n_actions",
     "ode_inclusion",
+    "law_skill_shuffled",
+    "p_law_shuffled",
+    "law_exponent_shuffled",
 }
 
 

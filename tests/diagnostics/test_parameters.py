@@ -107,6 +107,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "j_arch": ({}, 1.0),
     "curation": ({}, 1.0),
     "width_factor": ({}, 2.0),
+    "target": ({}, "as measured"),
+    "inputs": ({}, "score, size and width"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
