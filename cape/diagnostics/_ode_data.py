@@ -49,7 +49,7 @@ class OdeParams(WindowParams):
         help="Differences between neighbouring sizes at their middle, or second-order ones at each size.",
         choices=tuple(str(one) for one in Derivative),
     )
-    inputs: str = option(NO_INPUT, label="Further inputs", help="Terms beside the scores.", choices=INPUTS)
+    further: str = option(NO_INPUT, label="Further inputs", help="Terms beside the scores.", choices=INPUTS)
     constants: str = option(
         SHARED,
         label="Constants",
@@ -149,7 +149,7 @@ OWN = (
     "degree",
     "threshold",
     "derivative",
-    "inputs",
+    "further",
     "constants",
     "scaling",
     "engine",
@@ -251,9 +251,9 @@ def setting_of(params: OdeParams, read: Read) -> Setting:
 def _recipe(params: OdeParams, benchmarks: tuple[str, ...]) -> Recipe:
     terms = Terms(
         benchmarks=benchmarks,
-        controls=tuple(f"log10 {name}" for name in (WIDTH, TOKENS) if name in params.inputs),
+        controls=tuple(f"log10 {name}" for name in (WIDTH, TOKENS) if name in params.further),
         degree=params.degree,
-        with_log_n=LOG_N in params.inputs,
+        with_log_n=LOG_N in params.further,
         has_own_constant=params.constants == PER_FAMILY,
         scaling=Scaling(params.scaling),
     )
@@ -287,7 +287,7 @@ def _ladders(matrix: ScoreMatrix, rows: pl.DataFrame, kept: NDArray[np.bool_], p
     width = np.log10(matrix.widths)
     tokens = rows["tokens_t"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     held = {WIDTH: width, TOKENS: np.log10(np.where(tokens > 0, tokens, np.nan))}
-    controls = [column for name, column in held.items() if name in params.inputs]
+    controls = [column for name, column in held.items() if name in params.further]
     replicate = rows["replicate"].fill_null("").to_list()
     chosen = np.flatnonzero(kept)
     return ladders(

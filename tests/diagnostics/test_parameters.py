@@ -93,7 +93,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "degree": ({}, 2),
     "threshold": ({}, 0.5),
     "derivative": ({}, "three-point"),
-    "inputs": ({}, "log N"),
+    "further": ({}, "log N"),
     "constants": ({}, "per family"),
     "scaling": ({}, "as printed"),
     "engine": ({}, "PySINDy"),
