@@ -24,6 +24,7 @@ from cape.dynamics.identify import (
     without_families,
     without_sizes,
 )
+from cape.dynamics.library import CONSTANT
 from cape.quantities import Estimate, Table
 from cape.stats.inference import LEVEL
 
@@ -75,7 +76,8 @@ def equation_results(fitted: Fitted) -> tuple[list[Estimate], list[Table]]:
     estimates = [*_gate_estimates(fitted), *_term_counts(fitted), *_stability(fitted), *_noise(fitted)]
     coefficients, equation = _coefficients(fitted)
     values, table = _eigenvalues(fitted)
-    return [*estimates, *coefficients, *values, *_engine(fitted)], [equation, table, _path_table(fitted)]
+    tables = [_system(fitted), equation, table, _path_table(fitted)]
+    return [*estimates, *coefficients, *values, *_engine(fitted)], tables
 
 
 def _gate_estimates(fitted: Fitted) -> list[Estimate]:
@@ -252,6 +254,32 @@ def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def _system(fitted: Fitted) -> Table:
+    """Return each equation as text: the constant, then the kept terms, scores less their means where centred."""
+    library = fitted.problem.library
+    point = library.physical(fitted.system.coefficients)
+    means = dict(zip(library.variables, library.centre.tolist(), strict=True))
+    rows = []
+    for place, benchmark in enumerate(fitted.setting.benchmarks):
+        parts = [
+            f"{value:+.3g}{'' if name == CONSTANT else f' {name}'}"
+            for name, value in zip(library.names, point[:, place].tolist(), strict=True)
+            if value
+        ]
+        own = " + constant of the family" if fitted.problem.owns_constants else ""
+        rows.append(
+            {
+                "rate": f"d {benchmark} / d log10 N",
+                "right_hand_side": (" ".join(parts) or "0") + own,
+                "mean": means[benchmark] if library.is_centred else None,
+                "identifiability": fitted.gate.verdict,
+            }
+        )
+    centred = "; each score stands for its difference from its mean" if library.is_centred else ""
+    frame = pl.DataFrame(rows, schema_overrides={"mean": pl.Float64})
+    return Table(name="system", title=f"Equations, points per decade{centred}", frame=frame, units={"mean": "%"})
+
+
 def _eigenvalues(fitted: Fitted) -> tuple[list[Estimate], Table]:
     """Return the real parts of the eigenvalues of C with intervals; their imaginary parts stand in the table."""
     point = eigenvalues(linear_part(fitted.problem, fitted.system.coefficients))
@@ -321,7 +349,7 @@ def equation_sentences(fitted: Fitted) -> tuple[str, ...]:
     found, setting = fitted.gate, fitted.setting
     head = (
         f"The equations of {setting.name} are {found.verdict}: {found.n_candidates} candidates per equation, "
-        f"{found.n_independent} independent differences in {len(setting.families)} families"
+        f"{found.n_independent} independent differences in {_families(len(setting.families))}"
     )
     rest = (
         f", condition number {found.condition:.0f} (limit {CONDITION_LIMIT:.0f})"
@@ -340,6 +368,10 @@ def equation_sentences(fitted: Fitted) -> tuple[str, ...]:
     signs = fitted.path.stability
     sentences.append(f"Over a tenfold range of the threshold {signs:.0%} of the places keep their sign or absence.")
     return tuple(sentences)
+
+
+def _families(n: int) -> str:
+    return "1 family" if n == 1 else f"{n} families"
 
 
 def _settled_couplings(fitted: Fitted) -> list[str]:

@@ -17,6 +17,7 @@ from cape.dynamics.trajectories import Trajectory
 from cape.errors import BadParameterError
 from cape.quantities import Estimate, Table
 from cape.stats.inference import LEVEL, Inference
+from cape.stats.resampling import MOST_UNDEFINED
 
 Array = NDArray[np.float64]
 
@@ -116,9 +117,9 @@ def forecast_results(fitted: Fitted, found: Forecast) -> tuple[list[Estimate], l
 
 
 def _ends(found: Forecast) -> tuple[Array, Array]:
-    """Return the ends of the fan (k, p), members that ran away left out."""
+    """Return the ends of the fan (k, p), members that ran away left out; NaN where most of them did."""
     kept = found.members.states[~found.members.blew_up]
-    if not len(kept):
+    if found.members.blew_up.mean() > MOST_UNDEFINED:
         return (np.full(found.point.states.shape, np.nan),) * 2
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
@@ -128,10 +129,13 @@ def _fan_caveats(fitted: Fitted, found: Forecast) -> tuple[str, ...]:
     n, lost, clipped = (len(found.members.blew_up), int(found.members.blew_up.sum()), int(found.members.clipped.sum()))
     caveats = ["the fan holds resampled coefficients and the error of the start, not that the equation may be wrong"]
     if lost:
-        caveats.append(f"{lost} of {n} members ran away and are not in the fan")
+        fan = "there is no fan" if lost > MOST_UNDEFINED * n else "they are not in the fan"
+        caveats.append(f"{lost} of {n} members ran away: {fan}")
     if clipped:
         caveats.append(f"{clipped} of {n} members met the end of the scale")
-    if bool(found.point.clipped):
+    if bool(found.point.blew_up):
+        caveats.append("undefined: the fit to all rows runs away")
+    elif bool(found.point.clipped):
         caveats.append("the fit itself met the end of the scale")
     if not fitted.gate.is_determined:
         caveats.append("the equations are not determined by these data")
@@ -142,13 +146,14 @@ def _scores(fitted: Fitted, found: Forecast) -> list[Estimate]:
     low, high = _ends(found)
     caveats = _fan_caveats(fitted, found)
     start_b = 10 ** (found.ladder.log10_n[found.start] - BILLION)
+    is_defined = not bool(found.point.blew_up)
     return [
         Estimate(
             symbol="ode_forecast",
             label=f"{found.ladder.name} at {10 ** (found.grid[place] - BILLION):.3g} B: {benchmark}",
-            value=float(found.point.states[place, column]),
-            low=_finite(low[place, column]),
-            high=_finite(high[place, column]),
+            value=float(found.point.states[place, column]) if is_defined else None,
+            low=_finite(low[place, column]) if is_defined else None,
+            high=_finite(high[place, column]) if is_defined else None,
             n=fitted.members.n_units,
             unit="%",
             method=f"integrated from {start_b:.3g} B; {fitted.interval_words}",
@@ -273,6 +278,11 @@ def _source_table(fitted: Fitted, found: Forecast) -> Table:
 
 def forecast_sentence(fitted: Fitted, found: Forecast) -> str:
     """Return the forecast of the first target for the pair of the selection."""
+    if bool(found.point.blew_up):
+        return (
+            f"Integrated from {10 ** (found.ladder.log10_n[found.start] - BILLION):.3g} B, the equations run away for "
+            f"{found.ladder.name}: they give no forecast."
+        )
     low, high = _ends(found)
     place = int(np.flatnonzero(found.is_target)[0])
     told = []

@@ -37,7 +37,7 @@ def compute(params: OdeParams, read: Read) -> Outcome:
         *holdout_sentences(holdouts),
         *reading_sentence(readings, params.held_out),
         phase_sentence(sides),
-        *(f"{caveat[0].upper()}{caveat[1:]}." for caveat in setting.caveats),
+        *((f"Of the selection: {'; '.join(setting.caveats)}.",) if setting.caveats else ()),
     )
     return Outcome(
         estimates=tuple(estimate for found, _ in results for estimate in found),
@@ -56,6 +56,12 @@ DIAGNOSTIC = Diagnostic(
     params=OdeParams,
     compute=compute,
     panels=(
+        Panel(
+            name="system",
+            title="The equations",
+            tables=("system",),
+            alt="One row per benchmark: its rate in points per decade of size as a sum of the terms that are kept.",
+        ),
         Panel(
             name="equation",
             title="Coefficients",

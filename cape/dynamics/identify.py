@@ -63,7 +63,7 @@ def gate(problem: Problem) -> Gate:
     condition = float(values[0] / values[-1]) if is_full else None
     reasons = []
     if n_candidates > n:
-        reasons.append(f"{n_candidates} candidates per equation but {n} independent differences")
+        reasons.append(f"more candidates ({n_candidates}) than independent differences ({n})")
     if not is_full:
         reasons.append(f"the candidates span {rank} directions, fewer than their number {problem.library.m}")
     if condition is not None and condition > CONDITION_LIMIT:

@@ -82,7 +82,7 @@ def inclusion_table(result: Result, theme: str) -> go.Figure:
     cells: dict[tuple[str, str], int | None] = {
         (row["equation"], row["term"]): round(100 * row["inclusion"]) for row in rows
     }
-    figure = heat_table(theme, cells, across=across, down=down, what="% of the fits")
+    figure = heat_table(theme, cells, across=across, down=down, what="% of the fits", columns=15)
     gone = len(best) - len(down)
     look.note(
         figure,
@@ -118,15 +118,17 @@ def structure_path(result: Result, theme: str) -> go.Figure:
         )
     logs = look.log10_of([row["threshold"] for row in positive])
     ticks = look.log_ticks(min(logs), max(logs))
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+    span = [min(logs) - 0.05, max(logs) + 0.05]
+    figure.update_xaxes(type="log", range=span, tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     figure.update_yaxes(rangemode="tozero")
     chosen = next((row["threshold"] for row in positive if row["is_chosen"]), None)
     if chosen is not None:
         line = look.SERIES["paper"].line(theme, width=1.5)
-        figure.add_vline(x=chosen, line=line, annotation_text=f"chosen {chosen:g}", layer="below")
+        figure.add_vline(x=chosen, line=line, layer="below")
     found = next((e for e in result.estimates if e.symbol == "structure_stability"), None)
     share = f"{found.value:.0%} of {counted(found.n, 'place')} keep sign or absence." if found and found.value else ""
-    look.note(figure, theme, share, "No interval: the fit to all rows at each threshold.")
+    dashed = "" if chosen is None else f"Dashed: the chosen threshold {chosen:g}."
+    look.note(figure, theme, dashed, share, "No interval: the fit to all rows at each threshold.")
     return figure
 
 
