@@ -200,7 +200,7 @@ def _value(node: ast.expr, columns: Columns, constants) -> Array | float:  # typ
     if isinstance(node, ast.BinOp):
         left = _value(node.left, columns, constants)
         if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and isinstance(node.right.value, int):
-            return np.asarray(left, dtype=np.float64) ** node.right.value
+            return _whole_power(np.asarray(left, dtype=np.float64), node.right.value)
         return OPERATORS[type(node.op)](left, _value(node.right, columns, constants))  # type: ignore[arg-type]
     if isinstance(node, ast.UnaryOp):
         return -_value(node.operand, columns, constants)
@@ -210,3 +210,17 @@ def _value(node: ast.expr, columns: Columns, constants) -> Array | float:  # typ
         return columns[node.id]
     assert isinstance(node, ast.Constant)
     return next(constants) if isinstance(node.value, float) else float(node.value)  # type: ignore[arg-type]
+
+
+def _whole_power(base: Array, exponent: int) -> Array:
+    """Return a whole power by repeated squaring, which is several times faster than the general power."""
+    if exponent < 0:
+        return 1.0 / _whole_power(base, -exponent)
+    result = np.ones_like(base)
+    while exponent:
+        if exponent & 1:
+            result = result * base
+        exponent >>= 1
+        if exponent:
+            base = base * base
+    return result

@@ -27,6 +27,7 @@ LEAST_FAMILIES = 3  # fewer leave no family beyond one to fit on and one to pred
 SHUFFLES = 99  # deals of the scores; with these no share below 0.01 can be seen
 SHUFFLE_STEPS = 15
 LARGEST_P = 1 - LEVEL
+N_SUMS = 5  # of `_sums`
 
 
 class LawVerdict(StrEnum):
@@ -166,7 +167,15 @@ def scores(
     """
     weights = row_weights(rows.families.size, n_resamples=n_resamples, rng=rng)
     weights = np.vstack([np.ones(rows.families.size), weights])
-    return {name: _score(found, control, rows, weights) for name, found in predictions.items()}
+    sums = [_sums(found, control, rows) for found in predictions.values()]
+    drawn = weights @ np.concatenate(sums, axis=0).T if sums else np.empty((weights.shape[0], 0))
+    by_law = drawn.reshape(weights.shape[0], len(sums), N_SUMS)
+    lost = [int((~np.isfinite(found)).sum()) for found in predictions.values()]
+    counts = [int(one[0].sum()) for one in sums]
+    return {
+        name: _score(by_law[:, index], n=counts[index], n_lost=lost[index], n_rows=rows.fold.size)
+        for index, name in enumerate(predictions)
+    }
 
 
 def shuffle_test(law: Law, control: Law, rows: Rows, *, rng: np.random.Generator) -> ShuffleTest:
@@ -210,27 +219,26 @@ def is_same_form(law: Law, other: Law, columns: Columns) -> bool:
     return bool(np.all(np.isfinite(ratio)) and np.ptp(ratio) <= 1e-6 * np.abs(ratio.mean()))
 
 
-def _score(found: Array, control: Array, rows: Rows, weights: Array) -> Score:
-    lost = ~np.isfinite(found)
-    use = ~lost
+def _sums(found: Array, control: Array, rows: Rows) -> Array:
+    """Return by family (N_SUMS, n_families): 1 where a row is predicted, mean absolute errors, sums of squares."""
+    use = np.isfinite(found)
     counts = rows.by_family(use.astype(np.float64))
-    held = counts > 0
     error, other = (np.where(use, np.nan_to_num(one - rows.target), 0.0) for one in (found, control))
-    n = int(held.sum())
-    in_use = weights * held
+    means = [rows.by_family(np.abs(one)) / np.maximum(counts, 1) for one in (error, other)]
+    return np.stack([(counts > 0).astype(np.float64), *means, *(rows.by_family(one**2) for one in (error, other))])
+
+
+def _score(drawn: Array, *, n: int, n_lost: int, n_rows: int) -> Score:
+    """Return the score from the sums of `_sums` over drawn families (1 + n_resamples, N_SUMS), the data first."""
     with np.errstate(all="ignore"):
-        means = [np.where(held, rows.by_family(np.abs(one)) / counts, 0.0) for one in (error, other)]
-        own, theirs = (in_use @ one / in_use.sum(axis=1) for one in means)
-        skill = 1 - own / theirs
-        squares = [in_use @ rows.by_family(one**2) for one in (error, other)]
-        r2 = 1 - squares[0] / squares[1]
-    lacking = "" if not lost.any() else f"{int(lost.sum())} of {lost.size} held-out rows have no finite prediction"
-    caveats = (lacking,) if lacking else ()
+        own = drawn[:, 1] / drawn[:, 0]
+        skill, r2 = 1 - drawn[:, 1] / drawn[:, 2], 1 - drawn[:, 3] / drawn[:, 4]
+    caveats = (f"{n_lost} of {n_rows} held-out rows have no finite prediction",) if n_lost else ()
     return Score(
         error=_inference(own, n, "mean absolute error on held-out families, mean over families", caveats),
         skill=_inference(skill, n, "1 less the held-out error over that of one score for all models", caveats),
         r2=_inference(r2, n, "1 less held-out squared errors over those of one score for all models", caveats),
-        n_lost=int(lost.sum()),
+        n_lost=n_lost,
     )
 
 
