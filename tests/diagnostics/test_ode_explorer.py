@@ -186,9 +186,9 @@ def test_the_regimes_of_the_published_script_keep_their_degrees_of_freedom(run: 
     assert free.value is not None and any("cannot be judged" in caveat for caveat in free.caveats)
 
 
-@pytest.mark.parametrize("inputs", ["width", "tokens", "log N + tokens"])
-def test_control_inputs_are_terms_and_rows_without_them_are_counted(inputs: str, run: Any) -> None:
-    result = run("ode_explorer", panel="independent", inputs=inputs)
+@pytest.mark.parametrize("further", ["width", "tokens", "log N + tokens"])
+def test_control_inputs_are_terms_and_rows_without_them_are_counted(further: str, run: Any) -> None:
+    result = run("ode_explorer", panel="independent", further=further)
     terms = set(result.table("equation").frame["term"])
-    assert {f"log10 {name}" for name in ("width", "tokens") if name in inputs} <= terms
-    assert ("log10 N" in terms) == ("log N" in inputs)
+    assert {f"log10 {name}" for name in ("width", "tokens") if name in further} <= terms
+    assert ("log10 N" in terms) == ("log N" in further)
