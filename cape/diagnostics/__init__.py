@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from cape.diagnostics import (
+    cascade,
     claims,
     coupling_matrix,
     critical_scale,
@@ -19,6 +20,7 @@ from cape.diagnostics import (
     loss_blindness,
     overview,
     phase_diagram,
+    predictions,
     sql,
     trend_control,
     width_normalization,
@@ -52,6 +54,8 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     loss_blindness.DIAGNOSTIC,
     isocline.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
+    cascade.DIAGNOSTIC,
+    predictions.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,
     sql.DIAGNOSTIC,

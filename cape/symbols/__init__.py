@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from cape.quantities import Quantity
 from cape.symbols import (
+    cascade,
     core,
     coupling_matrix,
     effective_dimension,
     flow_geometry,
     isocline,
     loss_blindness,
+    predictions,
     width_normalization,
 )
 
@@ -21,6 +23,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
     *flow_geometry.QUANTITIES,
+    *cascade.QUANTITIES,
+    *predictions.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -18,7 +18,8 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-")
-SETTLED = {"FAL-01", "FAL-02", "ODE-23", "ODE-25"}
+CASCADE = {f"FRO-{number}" for number in (12, 13, 14, 15, 16, 17, 19, 20)} | {"INT-11"}
+SETTLED = {"FAL-01", "FAL-02", "FAL-03", "ODE-23", "ODE-25"} | CASCADE
 LATER = {"LOS-10"}
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")

@@ -181,6 +181,8 @@ SIMULATED = {
     "beta_slope_null",
     "p_beta",
     "isocline_null_share",
+    "top_spread_null",
+    "rotation_share",
 }
 
 

@@ -52,6 +52,14 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "size_b": ({}, 2.0),
     "angle": ({}, "loading as printed"),
     "curated": ({}, "Qwen2.5"),
+    "rows": ({}, "the paper's panel"),
+    "axes": ({}, "swe_bench_verified, gpqa_diamond"),
+    "current": ({}, "gpqa_diamond"),
+    "top": ({}, 4),
+    "top_by": ({}, "best of the old axis"),
+    "threshold": ({}, 3.0),
+    "base": ({}, "author"),
+    "today": ({}, "2026-04-30"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
