@@ -3,7 +3,8 @@
 from cape.ui.dashboard import show_dashboard
 from cape.ui.ledger_page import show_claims
 from cape.ui.page import show
+from cape.ui.predictions_page import show_predictions
 from cape.ui.router import run_app
 from cape.ui.sql_page import show_sql
 
-__all__ = ["run_app", "show", "show_claims", "show_dashboard", "show_sql"]
+__all__ = ["run_app", "show", "show_claims", "show_dashboard", "show_predictions", "show_sql"]
