@@ -277,7 +277,11 @@ def directions_table(estimates: Sequence[Estimate]) -> Table:
     """Return d_eff, eigenvalues and loadings of every matrix as rows with intervals."""
     symbols = ("d_eff_benchmarks", "lambda_2", "inverse_lambda_2", "pc1_loading", "smallest_eigenvalue", "psd_distance")
     rows = [
-        {**{k: v for k, v in e.as_dict().items() if k in _DIRECTIONS}, "caveats": "; ".join(e.caveats)}
+        {
+            **{k: v for k, v in e.as_dict().items() if k in _DIRECTIONS},
+            "n_of": _counted(e.label),
+            "caveats": "; ".join(e.caveats),
+        }
         for e in estimates
         if e.symbol in symbols
     ]
@@ -285,7 +289,14 @@ def directions_table(estimates: Sequence[Estimate]) -> Table:
 
 
 _DIRECTIONS = {"symbol": pl.String, "label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
-_DIRECTIONS |= {"n": pl.Int64, "method": pl.String, "caveats": pl.String}
+_DIRECTIONS |= {"n": pl.Int64, "n_of": pl.String, "method": pl.String, "caveats": pl.String}
+
+
+def _counted(label: str) -> str:
+    """Return what n counts in an estimate of this label."""
+    if PAPER in label:
+        return "models"
+    return "benchmarks" if OURS in label else "labs"
 
 
 def matrix_sentences(data: FrontierRows, found: SideMatrix, matrices: Sequence[Assembled]) -> tuple[str, ...]:

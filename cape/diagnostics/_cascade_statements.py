@@ -155,7 +155,8 @@ def statements_table(read: Read, estimates: Sequence[Estimate], panel: str) -> T
     schema: dict[str, Any] = dict.fromkeys(
         ("transition", "row", "statement", "printed", "printed_in", "computed"), pl.String
     )
-    schema |= {**numbers, "n": pl.Int64, "unit": pl.String, "supports": pl.String, "diagnostic": pl.String}
+    schema |= {**numbers, "n": pl.Int64, "unit": pl.String, "supports": pl.String}
+    schema |= {"diagnostic": pl.String, "printed_in": pl.String}
     return Table(
         name="statements", title="N_c1 to N_c4: what is said and what supports it", frame=pl.DataFrame(rows, schema)
     )

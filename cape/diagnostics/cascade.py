@@ -57,7 +57,7 @@ from cape.diagnostics._frontier_rows import (
 )
 from cape.diagnostics._params import NoParams, family_names, option
 from cape.diagnostics.wiring.cascade import CASCADE
-from cape.errors import NotEnoughDataError, UnknownNameError
+from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
 from cape.figures.cascade import directions, frontier_matrix, saturation, spreads, survival_by_scale
 from cape.lake.names import did_you_mean
 from cape.stats.resampling import row_weights
@@ -143,6 +143,8 @@ def _frontier(params: CascadeParams, read: Read) -> FrontierRows:
     for name in (*axes, params.current):
         if name not in known:
             raise UnknownNameError(f"There is no benchmark {name!r}. {did_you_mean(name, known)}")
+    if len(set(axes)) < 2:
+        raise BadParameterError(f"The axes are {', '.join(axes)}. Name at least two: a rotation leads to another one.")
     if params.current not in axes:
         raise UnknownNameError(f"The axis in use, {params.current}, is not among the axes {', '.join(axes)}. Add it.")
     data = frontier_rows(known_scores(read, rows=params.rows), tuple(dict.fromkeys(axes)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -214,12 +215,11 @@ def _status_table(name: str, title: str, states: Sequence[State], today: date | 
                 "origin": row["origin"],
             }
         )
-    texts = dict.fromkeys(("prediction", "statement", "status", "by_value"), pl.String)
-    schema = {**texts, "is_final": pl.Boolean, "deadline": pl.String, "days_left": pl.Int64, "measured": pl.String}
-    schema |= {**dict.fromkeys(("value", "low", "high"), pl.Float64), "unit": pl.String, "distance": pl.Float64}
-    schema |= {"n": pl.Int64} | dict.fromkeys(
-        ("rests_on", "needs", "pass_criterion", "fail_criterion", "origin"), pl.String
-    )
+    order: dict[str, Any] = dict.fromkeys(("prediction", "statement", "status", "by_value"), pl.String)
+    order |= {"days_left": pl.Int64, "measured": pl.String, **dict.fromkeys(("value", "low", "high"), pl.Float64)}
+    order |= {"unit": pl.String, "distance": pl.Float64, "needs": pl.String, "n": pl.Int64, "rests_on": pl.String}
+    order |= {"deadline": pl.String, "is_final": pl.Boolean}
+    schema = order | dict.fromkeys(("pass_criterion", "fail_criterion", "origin"), pl.String)
     return Table(name=name, title=title, frame=pl.DataFrame(rows, schema=schema), units={"days_left": "days"})
 
 

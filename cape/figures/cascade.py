@@ -8,13 +8,14 @@ import plotly.graph_objects as go
 
 from cape.figures import theme as look
 from cape.figures._cells import Cell, Square, squares
-from cape.figures._marks import Row, add_forest, gaps, robust_view
+from cape.figures._marks import Row, add_forest, gaps
 from cape.figures._text import HOVER, counted, estimate_text, hover, number_text
 from cape.quantities import Result
 
 OFFSETS = {"errors": -0.14, "labs": 0.14}
 NAMES = {"errors": "interval of score errors", "labs": "interval of resampled labs"}
 D_EFF = "d_eff_benchmarks"
+VIEW = 1.6  # the view of ratios reaches this far past the largest value
 
 
 def saturation(result: Result, theme: str) -> go.Figure:
@@ -37,18 +38,15 @@ def saturation(result: Result, theme: str) -> go.Figure:
             for line, row in enumerate(rows)
         ]
         add_forest(figure, shown, style=style, theme=theme, name=NAMES[by], text=_ratio_hover)
-    view = robust_view(
-        [row[name] for row in rows for name in ("sigma", "high_labs", "high_errors")], always=(0.0, threshold, 1.0)
-    )
-    figure.update_xaxes(range=[0, view[1]])
+    figure.update_xaxes(range=[0, VIEW * max(threshold, *(row["sigma"] for row in rows))])
     figure.add_vline(x=threshold, line={"color": look.INK[theme].muted, "dash": "dash", "width": 1.2})
     open_ends = sum(row["high_errors"] is None for row in rows)
     look.note(
         figure,
         theme,
         f"Dashed: the threshold, {threshold:g}; below it the rule rotates.",
-        f"{counted(open_ends, 'interval')} of score errors has no upper end: by the errors alone the best of the new "
-        "axis may be equal."
+        f"Without an upper end: {counted(open_ends, 'interval')} of score errors, where by the errors alone the best "
+        "of the new axis may be equal. Intervals may reach past the view; the table has their ends."
         if open_ends
         else "",
         f"{result.table('saturation').frame.height - len(rows)} pairs are undefined and not drawn.",
@@ -165,7 +163,7 @@ def survival_by_scale(result: Result, theme: str) -> go.Figure:
                 hovertemplate=HOVER,
             )
         )
-    figure.update_xaxes(tickvals=list(places.values()), ticktext=list(scales.values()), showgrid=False)
+    figure.update_xaxes(tickvals=list(places.values()), ticktext=list(scales.values()), showgrid=False, zeroline=False)
     figure.update_yaxes(rangemode="tozero")
     look.note(
         figure,
@@ -250,7 +248,7 @@ def directions(result: Result, theme: str) -> go.Figure:
     known = [row for row in rows if row["value"] is not None]
     if not known:
         return look.empty_figure(theme, "No matrix of frontier benchmarks has an effective dimension.")
-    labels = [f"{row['label']} (n = {row['n']})" for row in known]
+    labels = [f"{row['label']} (n = {row['n']} {row['n_of']})" for row in known]
     figure = look.new_figure(
         theme, x_title="Effective dimension d_eff (no unit)", y_title="", height=look.height_for_rows(labels)
     )

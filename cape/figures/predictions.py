@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from cape.figures import theme as look
 from cape.figures._marks import Row, gaps
 from cape.figures._text import HOVER, estimate_text, hover, number_text
-from cape.quantities import Result
+from cape.quantities import Phase, Result
 
 STATUS_STYLES: Mapping[str, look.Style] = MappingProxyType(
     {
         "pass": look.VERDICT_STYLES["agrees"],
         "fail": look.VERDICT_STYLES["disagrees"],
-        "undecided": look.SERIES["resolved"],
+        "undecided": look.PHASE_STYLES[Phase.UNDETERMINED],
     }
 )
 MARK = 13
@@ -95,6 +95,7 @@ def status_by_day(result: Result, theme: str) -> go.Figure:
         ticktext=[day.isoformat() for day in days],
         range=[-0.5, len(days) - 0.5],
         showgrid=False,
+        zeroline=False,
     )
     look.note(
         figure,
