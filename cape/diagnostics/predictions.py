@@ -38,6 +38,7 @@ SYMBOL = {
     Kind.COUNT: "n_models",
     Kind.RESIDUAL: "h_next_release",
 }
+FEWEST = 5  # measured models from which a count of zero says anything; one counterexample is enough at any number
 DATED, CONFIRMED, OPEN = "dated", "past", "open"
 
 
@@ -179,11 +180,13 @@ def _of_statement(state: State) -> Estimate:
 def _competing(read: Read) -> Iterator[Estimate]:
     for name, (held, n, models) in competing_at_n_c(read).items():
         method = "models at N_c of which a source reports a competing head or unit"
-        if not n:
-            why = ("undefined: no model there has an internal measurement",)
-            yield undefined("n_competing_at_n_c", name, n=0, unit="models", method=method, why=why)
-            continue
         told = f"with competing heads: {', '.join(models)}" if models else "none has a competing head"
+        if n < FEWEST and not held:
+            why = (
+                f"undefined: {n} models there have an internal measurement, {FEWEST} are needed to say that none has any",
+            )
+            yield undefined("n_competing_at_n_c", name, n=n, unit="models", method=method, why=why)
+            continue
         found = count("n_competing_at_n_c", name, held, n=n, unit="models", method=method)
         yield Estimate(**{**found.as_dict(), "caveats": (*found.caveats, told)})
 

@@ -168,8 +168,8 @@ def survival_by_scale(result: Result, theme: str) -> go.Figure:
     look.note(
         figure,
         theme,
-        "Open: the range is no wider than equally good models would show by error alone, or there are fewer than five "
-        "models. Bars: the 95% quantile of that range on both sides.",
+        "Open: the range is no wider than equally good models would show by error alone, or there are fewer than "
+        "three models. Bars: the 95% quantile of that range on both sides.",
     )
     return figure
 

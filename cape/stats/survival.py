@@ -15,6 +15,7 @@ from cape.stats.resampling import guarded_interval
 
 BIN_PP = 5.0  # percentage points per bin of the entropy: about the width of a 95% interval of a score
 FEWEST = 5  # models; the paper's saturation rule speaks of the top five, and fewer leave no spread to judge
+FEWEST_RANGED = 3  # models whose range is set against error alone; the null is drawn for as many
 NULL_DRAWS = 2_000  # draws of n equal models; only a 95% quantile is read off them
 
 
@@ -75,8 +76,8 @@ def _noise_range(errors: NDArray[np.float64], rng: np.random.Generator) -> float
     return float(np.quantile(drawn.max(axis=1) - drawn.min(axis=1), LEVEL))
 
 
-def _few(n: int, method: str) -> Inference:
-    why = (f"undefined: {n} models, {FEWEST} are needed",)
+def _few(n: int, method: str, needed: int = FEWEST) -> Inference:
+    why = (f"undefined: {n} models, {needed} are needed",)
     return Inference(value=None, low=None, high=None, n=n, method=method, caveats=why)
 
 
@@ -101,8 +102,8 @@ def _range(scores: NDArray[np.float64], noise: float | None) -> Inference:
 
 def _discrimination(scores: NDArray[np.float64], noise: float | None) -> Inference:
     method = "range of the scores over the 95% quantile of the range that equally good models show by error alone"
-    if scores.size < FEWEST:
-        return _few(scores.size, method)
+    if scores.size < FEWEST_RANGED:
+        return _few(scores.size, method, FEWEST_RANGED)
     if not noise:
         why = ("undefined: the error of a score is unknown",)
         return Inference(value=None, low=None, high=None, n=scores.size, method=method, caveats=why)

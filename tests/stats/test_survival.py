@@ -50,8 +50,10 @@ def test_constant_scores_have_no_range_and_no_entropy() -> None:
 def test_few_models_are_undefined_and_say_so() -> None:
     found = of([40, 60, 70])
     assert found.range_pp.value == 30
-    for inference in (found.deviation_pp, found.entropy_bits, found.discrimination):
+    for inference in (found.deviation_pp, found.entropy_bits):
         assert inference.value is None and "5 are needed" in inference.caveats[0]
+    assert found.discrimination.value is not None
+    assert "3 are needed" in of([40, 60]).discrimination.caveats[0]
     one = of([40])
     assert one.range_pp.value is None and one.noise_range is None
 
