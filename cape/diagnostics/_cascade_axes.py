@@ -259,10 +259,10 @@ def _sentence(
         )
     else:
         start = f"The rule names {named.new.name}: sigma {named.by_errors.value:.2f} is below {threshold:g}"
-    settled = " and both of its intervals agree" if named is not None and named.verdict == ROTATE else ""
-    unsettled = "; this is not settled, an interval reaches past the threshold" if not settled else settled
+    is_settled = named.verdict == ROTATE if named is not None else all(ratio.verdict == KEEP for ratio in known)
+    ending = "both intervals agree" if is_settled else "this is not settled, an interval reaches past the threshold"
     told = ", ".join(f"{name} in {share:.0%}" for name, share in sorted(shares.items(), key=lambda item: -item[1]))
-    return f"{start}{unsettled}. When labs are resampled the answer is {told} of draws."
+    return f"{start}; {ending}. When labs are resampled the answer is {told} of draws."
 
 
 def saturation_table(found: Sequence[Ratio]) -> Table:

@@ -182,9 +182,7 @@ def _competing(read: Read) -> Iterator[Estimate]:
         method = "models at N_c of which a source reports a competing head or unit"
         told = f"with competing heads: {', '.join(models)}" if models else "none has a competing head"
         if n < FEWEST and not held:
-            why = (
-                f"undefined: {n} models there have an internal measurement, {FEWEST} are needed to say that none has any",
-            )
+            why = (f"undefined: {n} models there have an internal measurement, {FEWEST} are needed to count none",)
             yield undefined("n_competing_at_n_c", name, n=n, unit="models", method=method, why=why)
             continue
         found = count("n_competing_at_n_c", name, held, n=n, unit="models", method=method)
