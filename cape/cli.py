@@ -1,4 +1,4 @@
-"""The command line: `cape build`, `cape list`, one command per diagnostic, `cape claims`, `cape sql`."""
+"""The command line: `cape build`, `cape add-score`, one command per diagnostic, `cape claims`, `cape sql`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import fields
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +21,12 @@ from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, optio
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
 from cape.errors import BadParameterError, CapeError, MissingDependencyError, UnknownNameError
-from cape.lake import Lake, LakePaths, build_lake, public_database, run_public_sql
+from cape.lake import Lake, LakePaths, ScoreEntry, add_score, build_lake, public_database, run_public_sql
 from cape.ledger import claim_rows
 from cape.quantities import Result
 
 FAILED = 2
+ADDED_FIRST = ("model_id", "benchmark", "score")  # arguments of add-score; the rest are options
 OWN_COMMANDS = ("claims", "sql")  # these print rows instead of estimates
 
 app = typer.Typer(
@@ -120,6 +123,26 @@ def search_laws(
     shown = result.table("laws").frame.select("rank", "formula", "complexity", "error", "skill", "verdict", "seeds")
     _print_rows(shown)
     _print_result(result)
+
+
+def _added(**given: str) -> None:
+    report = add_score(ScoreEntry(**given), LakePaths.from_environment(), today=date.today())
+    typer.echo(report.text)
+
+
+def _register_addition() -> None:
+    """Register `cape add-score`: the fields of an entry are its arguments and options."""
+    parameters = [_addition_parameter(item.name, item.metadata["help"], item.default) for item in fields(ScoreEntry)]
+    _added.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    _added.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app.command("add-score", help="Add one score of a frontier model, with its address and day, to this lake.")(_added)
+
+
+def _addition_parameter(name: str, about: str, default: Any) -> inspect.Parameter:
+    if name in ADDED_FIRST:
+        annotation: Any = Annotated[str, typer.Argument(help=about)]
+        return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
+    return _keyword(name, Annotated[str, typer.Option(help=about)], default)
 
 
 def main() -> None:
@@ -233,3 +256,4 @@ def _cell(value: Any) -> str:
 
 
 _register()
+_register_addition()

@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    cascade,
     claims,
     coupling_matrix,
     critical_scale,
@@ -22,6 +23,7 @@ from cape.diagnostics import (
     ode_explorer,
     overview,
     phase_diagram,
+    predictions,
     residual_field,
     sql,
     symbolic_laws,
@@ -62,6 +64,8 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     flow_geometry.DIAGNOSTIC,
     frontier_coupling.DIAGNOSTIC,
     residual_field.DIAGNOSTIC,
+    cascade.DIAGNOSTIC,
+    predictions.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,
     sql.DIAGNOSTIC,

@@ -12,7 +12,8 @@ from cape.diagnostics._analyze_company import Company, nothing
 from cape.diagnostics._analyze_inputs import Held, Subject
 from cape.diagnostics._analyze_params import AnalyzeParams
 from cape.diagnostics._diagnostic import Read
-from cape.diagnostics._frontier_rows import FROZEN_CLAIM, GPQA, SWE, frozen_line
+from cape.diagnostics._frontier_pairs import FROZEN_CLAIM, frozen_line
+from cape.diagnostics._frontier_scores import GPQA, SWE
 from cape.diagnostics.critical_scale import PAPER_PAIR, PAPER_PANEL
 from cape.diagnostics.isocline import IsoclineParams, reference_of
 from cape.errors import NotEnoughDataError

@@ -8,16 +8,8 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Read
-from cape.diagnostics._frontier_rows import (
-    ALL,
-    FROM_X,
-    GPQA,
-    SUBSETS,
-    SWE,
-    FrontierParams,
-    frozen_line,
-    percent_of,
-)
+from cape.diagnostics._frontier_pairs import ALL, FROM_X, SUBSETS, FrontierParams, frozen_line, percent_of
+from cape.diagnostics._frontier_scores import GPQA, SWE
 from cape.diagnostics._frontier_steps import SAME_TIER, dated_steps
 from cape.diagnostics._params import option
 from cape.quantities import Estimate, Table

@@ -138,7 +138,7 @@ def choices_for(panel: str, lake: Lake) -> Choices:
     benchmarks = lake.read("mart_panel_benchmarks", panel=panel)
     known = tuple(benchmarks["benchmark_id"])
     default_x = row["default_x"] or _prefer(known, "hellaswag")
-    default_y = row["default_y"] or _prefer(tuple(b for b in known if b != default_x), "truthfulqa")
+    default_y = row["default_y"] or _prefer(tuple(b for b in known if b != default_x), "truthfulqa") or default_x
     variants = {
         benchmark: tuple(rows["variant"])
         for (benchmark,), rows in benchmarks.drop_nulls("variant").sort("variant").group_by("benchmark")

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Read
-from cape.diagnostics._frontier_rows import FROZEN_CLAIM, GPQA, SWE, line_words
+from cape.diagnostics._frontier_pairs import FROZEN_CLAIM, line_words
+from cape.diagnostics._frontier_scores import GPQA, SWE
 from cape.quantities import Estimate, Table
 from cape.stats.inference import Z_LEVEL, Inference
 from cape.stats.lab_line import LabPoints

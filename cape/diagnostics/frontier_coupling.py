@@ -15,13 +15,9 @@ from cape.diagnostics._frontier_lines import (
     p_estimates,
     share_estimates,
 )
-from cape.diagnostics._frontier_rows import (
-    EVERY,
-    FROZEN,
-    GPQA,
+from cape.diagnostics._frontier_pairs import (
     LATER,
     SUBSETS,
-    SWE,
     THIRD_PARTY,
     check_pair,
     frontier_rows,
@@ -30,6 +26,7 @@ from cape.diagnostics._frontier_rows import (
     require_rows,
     subset_rows,
 )
+from cape.diagnostics._frontier_scores import EVERY, FROZEN, GPQA, SWE
 from cape.diagnostics._frontier_tables import (
     FrontierCouplingParams,
     forest_table,

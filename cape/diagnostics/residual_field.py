@@ -9,9 +9,7 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._frontier_rows import (
-    GPQA,
-    SWE,
+from cape.diagnostics._frontier_pairs import (
     FrontierParams,
     frontier_rows,
     frozen_line,
@@ -20,6 +18,7 @@ from cape.diagnostics._frontier_rows import (
     percent_of,
     require_rows,
 )
+from cape.diagnostics._frontier_scores import GPQA, SWE
 from cape.diagnostics._frontier_steps import (
     ANY_TIER,
     AS_PRINTED,

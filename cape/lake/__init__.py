@@ -1,7 +1,9 @@
 """The lake: build, read, and the public SQL sandbox. The only package that imports DuckDB or executes SQL."""
 
+from cape.lake.additions import AddReport, add_score, with_entries
 from cape.lake.build import BuildReport, build_lake, is_current, published
 from cape.lake.computed import write_computed
+from cape.lake.entry import Addition, ScoreEntry, checked_entry, command_of
 from cape.lake.paths import LakePaths
 from cape.lake.public import EXAMPLES, public_database
 from cape.lake.read import Lake
@@ -10,16 +12,23 @@ from cape.lake.version import build_id, lake_version
 
 __all__ = [
     "EXAMPLES",
+    "AddReport",
+    "Addition",
     "BuildReport",
     "Lake",
     "LakePaths",
     "QueryResult",
+    "ScoreEntry",
+    "add_score",
     "build_id",
     "build_lake",
+    "checked_entry",
+    "command_of",
     "is_current",
     "lake_version",
     "public_database",
     "published",
     "run_public_sql",
+    "with_entries",
     "write_computed",
 ]

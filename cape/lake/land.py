@@ -32,7 +32,7 @@ INTERNAL = "internal"
 
 _SOURCE_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
+ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 _BENCHMARKS = next(table for table in TOP_TABLES if table.name == "benchmarks")
 
 
@@ -120,7 +120,7 @@ def check_source(source: SourceRecord) -> None:
         _refuse(source, "source_id", f"{source.source_id!r} cannot name a source.", action)
     if source.kind not in KINDS:
         _refuse(source, "kind", f"{source.kind!r} is not a known kind.", did_you_mean(source.kind, KINDS))
-    if source.url != INTERNAL and not _ADDRESS.fullmatch(source.url):
+    if source.url != INTERNAL and not ADDRESS.fullmatch(source.url):
         action = f"Write http(s)://..., or {INTERNAL!r} where there is no address."
         _refuse(source, "url", f"{source.url!r} is not an address.", action)
     if not _is_date(source.date):

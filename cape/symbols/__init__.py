@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    cascade,
     core,
     coupling_matrix,
     effective_dimension,
@@ -13,6 +14,7 @@ from cape.symbols import (
     isocline,
     loss_blindness,
     ode_explorer,
+    predictions,
     residual_field,
     symbolic_laws,
     width_normalization,
@@ -31,6 +33,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     *flow_geometry.QUANTITIES,
     *frontier_coupling.QUANTITIES,
     *residual_field.QUANTITIES,
+    *cascade.QUANTITIES,
+    *predictions.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -10,14 +10,17 @@ import streamlit as st
 
 from cape import diagnostics
 from cape.errors import CapeError, LakeNotBuiltError
-from cape.lake import Lake, LakePaths, build_lake, is_current, published
+from cape.lake import Lake, LakePaths, ScoreEntry, build_lake, is_current, published, with_entries
 from cape.quantities import Result
+from cape.ui import state
 
 KEPT_RESULTS = 48
+KEPT_OVERLAYS = 4  # lakes in memory, a few MB each
+AddedRows = tuple[tuple[tuple[str, str], ...], ...]
 
 
 def current_lake() -> Lake:
-    """Return the published lake, building it first when it is missing or stale.
+    """Return the published lake with this session's own rows over it, building it first when missing or stale.
 
     A build that fails while an older lake is published leaves that one serving; `build_fault` says why.
     Raises CapeError when there is no lake to serve.
@@ -28,7 +31,7 @@ def current_lake() -> Lake:
     if real is None:
         build_lake(paths)
         real = published(paths)
-    return _open(str(real))
+    return _with_rows(str(real), state.added_rows())
 
 
 def build_fault() -> str:
@@ -50,7 +53,7 @@ def _paths() -> LakePaths:
 
 def result_of(slug: str, params: Mapping[str, Any], lake: Lake) -> Result:
     """Run a diagnostic, or return the result of the same parameters on the same lake."""
-    return _result(slug, tuple(sorted(params.items())), str(lake.database))
+    return _result(slug, tuple(sorted(params.items())), str(lake.database), state.added_rows())
 
 
 @st.cache_resource(show_spinner="Building the lake ...")
@@ -72,6 +75,20 @@ def _open(real: str) -> Lake:
     return Lake.open_file(Path(real))
 
 
+def _with_rows(real: str, added: AddedRows) -> Lake:
+    """Return the lake of a file, or one in memory that holds the added rows as well."""
+    return _laid_over(real, added) if added else _open(real)
+
+
+@st.cache_resource(max_entries=KEPT_OVERLAYS, show_spinner="Adding rows ...")
+def _laid_over(real: str, added: AddedRows) -> Lake:
+    """Lay the rows of a session over the lake; each was checked when it was added, and is checked on this lake again.
+
+    A lake that falls out of the cache closes when the last page that reads it is done.
+    """
+    return with_entries(_open(real), [ScoreEntry(**dict(row)) for row in added])
+
+
 @st.cache_resource(max_entries=KEPT_RESULTS, show_spinner="Computing ...")
-def _result(slug: str, params: tuple[tuple[str, Any], ...], database: str) -> Result:
-    return diagnostics.run(slug, dict(params), _open(database))
+def _result(slug: str, params: tuple[tuple[str, Any], ...], database: str, added: AddedRows) -> Result:
+    return diagnostics.run(slug, dict(params), _with_rows(database, added))

@@ -1,15 +1,19 @@
-"""The only module that names Streamlit's session state: keys of the shared selection, jumps and notices."""
+"""The only module that names Streamlit's session state: keys of the shared selection, jumps, notices and added rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
+from cape.lake import ScoreEntry
+
 NOTICES = "cape_notices"
 SELECTION = "cape_selection"
 LAW_SEARCH = "cape_law_search"
+ADDED = "cape_added_rows"
 
 
 def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
@@ -58,3 +62,18 @@ def keep_law_search(search: Any) -> None:
     if last is not None:
         last.search.cancel()
     st.session_state[LAW_SEARCH] = search
+
+
+def added_rows() -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Return the scores that this browser session added, as pairs of field and text, in order."""
+    return tuple(st.session_state.get(ADDED, ()))
+
+
+def add_row(entry: ScoreEntry) -> None:
+    """Keep a checked score for this browser session only."""
+    st.session_state[ADDED] = (*added_rows(), tuple(asdict(entry).items()))
+
+
+def drop_rows() -> None:
+    """Forget the scores that this browser session added."""
+    st.session_state[ADDED] = ()

@@ -1,6 +1,7 @@
 -- one row per delivered score with its rank among rivals for the same model and benchmark
 -- Rule: leaderboard, then model card, then a user's source, then repository, then paper; within a kind a
--- delivered standard error first, then the newer source, then the source name. Every rival stays a row.
+-- delivered standard error first, then the newer row (its own date, else its source's), then the source name. Every
+-- rival stays a row.
 with scores as (
     select * from int_scores
 ),
@@ -37,7 +38,7 @@ ranked as (
                     else 5
                 end,
                 scores.se_method != 'delivered',
-                sources.as_of_date desc,
+                coalesce(scores.retrieved_at, sources.as_of_date) desc,
                 scores.source_id,
                 scores.file_row
         ) as precedence,

@@ -18,8 +18,8 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
-SETTLED_PREFIXES += ("FRO-0", "FRO-T", "NEW-")
-SETTLED = {"FAL-01", "FAL-02", "FRO-10", "FRO-11", "FRO-18"}
+SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-")
+SETTLED = {"INT-11"}
 LATER: set[str] = set()
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")

@@ -197,6 +197,8 @@ SIMULATED = {
     "law_skill_shuffled",
     "p_law_shuffled",
     "law_exponent_shuffled",
+    "top_spread_null",
+    "rotation_share",
 }
 
 

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from cape.diagnostics._diagnostic import run_diagnostic
-from cape.diagnostics._frontier_rows import EVERY, FROZEN, GPQA, LATER, OWN, SUBSETS, SWE, frontier_rows, frozen_line
+from cape.diagnostics._frontier_pairs import LATER, OWN, SUBSETS, frontier_rows, frozen_line
+from cape.diagnostics._frontier_scores import EVERY, FROZEN, GPQA, SWE
 from cape.diagnostics.frontier_coupling import DIAGNOSTIC
 from cape.errors import BadParameterError, CapeError, NotEnoughDataError, UnknownNameError
 from cape.figures import theme as look

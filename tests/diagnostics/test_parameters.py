@@ -52,7 +52,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "size_b": ({}, 2.0),
     "angle": ({}, "loading as printed"),
     "curated": ({}, "Qwen2.5"),
-    "rows": ({}, "frozen and later"),
+    "rows": ({}, "amin-frontier20"),
     "benchmark_x": ({"rows": "every source"}, "ifeval"),
     "benchmark_y": ({"rows": "every source"}, "ifeval"),
     "subset": ({}, "core"),
@@ -109,6 +109,13 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "width_factor": ({}, 2.0),
     "target": ({}, "as measured"),
     "inputs": ({}, "score, size and width"),
+    "axes": ({}, "swe_bench_verified, gpqa_diamond"),
+    "current": ({}, "gpqa_diamond"),
+    "top": ({}, 4),
+    "top_by": ({}, "best of the old axis"),
+    "rotate_below": ({}, 3.0),
+    "base": ({}, "author"),
+    "today": ({}, "2026-04-30"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}

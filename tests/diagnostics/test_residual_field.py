@@ -12,7 +12,8 @@ import pytest
 
 from cape import diagnostics
 from cape.diagnostics._diagnostic import run_diagnostic
-from cape.diagnostics._frontier_rows import FROZEN, GPQA, LATER, SWE, frozen_line
+from cape.diagnostics._frontier_pairs import LATER, frozen_line
+from cape.diagnostics._frontier_scores import FROZEN, GPQA, SWE
 from cape.diagnostics._frontier_steps import ANY_TIER, SAME_TIER, compared_dates, dated_steps
 from cape.diagnostics.residual_field import DIAGNOSTIC
 from cape.errors import BadParameterError, CapeError

@@ -11,15 +11,15 @@ import polars as pl
 from cape.claims import parse_parts
 from cape.diagnostics._analyze_params import FRACTION_BELOW, PERCENTAGES, number_of
 from cape.diagnostics._diagnostic import Read
+from cape.diagnostics._frontier_scores import EVERY, FROZEN
 from cape.diagnostics._params import NoParams, option
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
 from cape.lake.names import did_you_mean
 from cape.stats.lab_line import LabPoints
 from cape.stats.residual_field import Line
 
-SWE, GPQA = "swe_bench_verified", "gpqa_diamond"
 FROZEN_SOURCE, LATER_SOURCE = "amin-frontier34", "amin-frontier-postcutoff"
-FROZEN, LATER, OWN, EVERY = "frozen 34", "frozen and later", "with your own", "every source"
+LATER, OWN = "frozen and later", "with your own"
 OLDER = ("amin-frontier10", "amin-frontier17", "amin-frontier20", "amin-dash-frontier", "amin-frontier-lb")
 POPULATIONS = (FROZEN, LATER, OWN, EVERY, *OLDER)
 FROZEN_CLAIM = "FRO-03"  # prints the frozen line, paper A.6
