@@ -363,7 +363,7 @@ def equation_sentences(fitted: Fitted) -> tuple[str, ...]:
         names = f": {', '.join(off)}" if off else ""
         sentences.append(
             f"{len(off)} of the {p * (p - 1)} couplings between benchmarks have a 95% interval without 0{names}; "
-            f"the level alone lets {0.05 * p * (p - 1):.1f} through by chance."
+            f"the level alone lets {(1 - LEVEL) * p * (p - 1):.1f} through by chance."
         )
     signs = fitted.path.stability
     sentences.append(f"Over a tenfold range of the threshold {signs:.0%} of the places keep their sign or absence.")
