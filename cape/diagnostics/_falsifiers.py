@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from cape.claims import parse_parts
+from cape.claims import Verdict, parse_parts
 from cape.diagnostics._criterion_values import Status, status_of
 from cape.diagnostics._diagnostic import Read
 from cape.stats.coupling import TRANSITION_WIDTH
@@ -24,6 +24,7 @@ OPEN_END = "the rows hold no deadline: it stays open to new families"
 N_C_CLAIM = "NC-01"
 AT_INTERVAL, AT_TURN = "size inside the printed interval of N_c", "the model at which its family turns"
 NOT_FLIPPED = "not flipped"
+ODE_CLAIM, LEFT_OUT = "ODE-03", "leave one family out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,10 +261,48 @@ def _competing(match: re.Match[str], read: Read) -> Checked:
     )
 
 
-def _ode(match: re.Match[str], read: Read) -> Checked:
-    return _open(
-        "error of an ODE fitted on one family and run on another",
-        needs="the held-out error of a fitted ODE; no diagnostic of this lake fits one",
+def _held_out(match: re.Match[str], read: Read) -> Checked:
+    """Families that an equation fitted on the others predicts worse than the bound: stored count of ode_explorer."""
+    what = f"families with a held-out error of the ODE above {match['bound']} points, panel {PANEL}"
+    stored = read("mart_estimates", diagnostic="ode_explorer", panel=PANEL, symbol="n_counterexamples")
+    found = stored.filter((pl.col("label") == LEFT_OUT) & pl.col("value").is_not_null())
+    if found.is_empty():
+        return _open(what, needs="the stored estimates of ode_explorer: recompute the ledger")
+    row = found.row(0, named=True)
+    count = int(row["value"])
+    aged = "; from an older lake" if row["is_stale"] else ""
+    return _counterexamples(
+        what,
+        (count, count, count),
+        n=int(row["n"]),
+        unit="families",
+        counted=f"{row['n']} families, each predicted by the others, stored estimate of ode_explorer{aged}",
+    )
+
+
+def _cross_predicts(match: re.Match[str], read: Read) -> Checked:
+    """The held-out error that the ledger judges: the status is its verdict on rows that the paper did not choose."""
+    printed, unit = float(match["value"]), "%"
+    what = f"error of the ODE on {match['family']}, claim {ODE_CLAIM}, panel {PANEL}"
+    claims = read("mart_claims", claim_id=ODE_CLAIM)
+    if claims.is_empty() or claims["our_value"][0] is None:
+        return _open(what, needs=f"the ledger's number for claim {ODE_CLAIM}: recompute the ledger")
+    row = claims.row(0, named=True)
+    verdict = Verdict(row["supported"])
+    status = status_of(verdict in (Verdict.AGREES, Verdict.INSIDE), verdict is Verdict.DISAGREES)
+    aged = "; from an older lake" if row["is_stale"] else ""
+    return Checked(
+        status=status,
+        by_value=status,
+        what=what,
+        value=row["our_value"],
+        low=row["low"],
+        high=row["high"],
+        n=int(row["n"] or 0),
+        unit=unit,
+        distance=printed - row["our_value"],
+        needs="" if status is not Status.UNDECIDED else "an interval narrower than the distance to the printed number",
+        counted=f"verdict of the ledger: {verdict}{aged}",
     )
 
 
@@ -277,5 +316,6 @@ RULES: Mapping[str, Rule] = {
     r"family with >=(?P<sizes>\d+) models in (?P<low>[\d.]+)-(?P<high>[\d.]+)B with no sign change": _no_sign_change,
     r"width normali[sz]ation fails": _width,
     r"model at Nc with significant competing heads": _competing,
-    r"\bODE\b": _ode,
+    r"holdout family with ODE MAE > (?P<bound>[\d.]+)%": _held_out,
+    r"ODE cross-predicts (?P<family>\S+) at (?P<value>[\d.]+)% MAE": _cross_predicts,
 }

@@ -340,6 +340,43 @@ def test_families_without_a_turn_are_those_that_critical_scale_counts(run: Any) 
     assert found.low <= found.value <= found.high
 
 
+def _stored(rows: dict[str, pl.DataFrame]) -> Any:
+    def read(view: str, /, **equals: Any) -> pl.DataFrame:
+        return rows[view].filter(*(pl.col(name) == value for name, value in equals.items()))
+
+    return read
+
+
+@pytest.mark.parametrize(("count", "status"), [(0, Status.PASS), (2, Status.FAIL), (None, Status.UNDECIDED)])
+def test_the_held_out_falsifier_follows_the_stored_count(count: int | None, status: Status) -> None:
+    about = {"diagnostic": "ode_explorer", "panel": "independent", "symbol": "n_counterexamples", "n": 30}
+    rows = [{**about, "label": "leave one family out", "value": count, "is_stale": True}]
+    read = _stored({"mart_estimates": pl.DataFrame(rows, schema_overrides={"value": pl.Float64})})
+    text = {"fail_criterion": "independent holdout family with ODE MAE > 15%", "statement": ""}
+    found = check_statement(text, read)
+    assert (found.status, found.value) == (status, count)
+    assert ("older lake" in found.counted) == (count is not None)
+    assert count is not None or "recompute" in found.needs
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        ("agrees", Status.PASS),
+        ("inside our interval", Status.PASS),
+        ("disagrees", Status.FAIL),
+        ("too wide to say", Status.UNDECIDED),
+        ("not defined by this data", Status.UNDECIDED),
+    ],
+)
+def test_a_confirmation_of_the_ode_follows_the_ledger(verdict: str, status: Status) -> None:
+    row = {"claim_id": "ODE-03", "our_value": 7.0, "low": 5.0, "high": 9.0, "n": 3, "supported": verdict}
+    read = _stored({"mart_claims": pl.DataFrame([{**row, "is_stale": False}])})
+    found = check_statement({"fail_criterion": None, "statement": "ODE cross-predicts Llama-2 at 4% MAE"}, read)
+    assert (found.status, found.value, found.distance) == (status, 7.0, -3.0)
+    assert (found.needs == "") == (status is not Status.UNDECIDED)
+
+
 def test_counts_of_statuses_add_up(run: Any) -> None:
     counts = {e.label: e.value for e in run("predictions").estimates if e.symbol == "n_predictions"}
     for kind in ("dated", "past", "open"):
