@@ -12,7 +12,6 @@ from cape.diagnostics._ode_data import Setting
 from cape.diagnostics._plain_estimates import check, count, undefined
 from cape.dynamics.fits import Engine, Ensemble, Problem, System, ensemble, fit, problem_of
 from cape.dynamics.identify import (
-    CONDITION_LIMIT,
     Gate,
     LeftOut,
     Path,
@@ -24,7 +23,6 @@ from cape.dynamics.identify import (
     without_families,
     without_sizes,
 )
-from cape.dynamics.library import CONSTANT
 from cape.quantities import Estimate, Table
 from cape.stats.inference import LEVEL
 
@@ -76,8 +74,7 @@ def equation_results(fitted: Fitted) -> tuple[list[Estimate], list[Table]]:
     estimates = [*_gate_estimates(fitted), *_term_counts(fitted), *_stability(fitted), *_noise(fitted)]
     coefficients, equation = _coefficients(fitted)
     values, table = _eigenvalues(fitted)
-    tables = [_system(fitted), equation, table, _path_table(fitted)]
-    return [*estimates, *coefficients, *values, *_engine(fitted)], tables
+    return [*estimates, *coefficients, *values, *_engine(fitted)], [equation, table]
 
 
 def _gate_estimates(fitted: Fitted) -> list[Estimate]:
@@ -254,32 +251,6 @@ def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _system(fitted: Fitted) -> Table:
-    """Return each equation as text: the constant, then the kept terms, scores less their means where centred."""
-    library = fitted.problem.library
-    point = library.physical(fitted.system.coefficients)
-    means = dict(zip(library.variables, library.centre.tolist(), strict=True))
-    rows = []
-    for place, benchmark in enumerate(fitted.setting.benchmarks):
-        parts = [
-            f"{value:+.3g}{'' if name == CONSTANT else f' {name}'}"
-            for name, value in zip(library.names, point[:, place].tolist(), strict=True)
-            if value
-        ]
-        own = " + constant of the family" if fitted.problem.owns_constants else ""
-        rows.append(
-            {
-                "rate": f"d {benchmark} / d log10 N",
-                "right_hand_side": (" ".join(parts) or "0") + own,
-                "mean": means[benchmark] if library.is_centred else None,
-                "identifiability": fitted.gate.verdict,
-            }
-        )
-    centred = "; each score stands for its difference from its mean" if library.is_centred else ""
-    frame = pl.DataFrame(rows, schema_overrides={"mean": pl.Float64})
-    return Table(name="system", title=f"Equations, points per decade{centred}", frame=frame, units={"mean": "%"})
-
-
 def _eigenvalues(fitted: Fitted) -> tuple[list[Estimate], Table]:
     """Return the real parts of the eigenvalues of C with intervals; their imaginary parts stand in the table."""
     point = eigenvalues(linear_part(fitted.problem, fitted.system.coefficients))
@@ -316,24 +287,6 @@ def _eigenvalues(fitted: Fitted) -> tuple[list[Estimate], Table]:
     return estimates, table
 
 
-def _path_table(fitted: Fitted) -> Table:
-    """Return the number of terms of every equation at every threshold, and how many signs are as chosen."""
-    chosen = np.sign(fitted.system.coefficients)
-    rows = [
-        {
-            "threshold": float(threshold),
-            "equation": benchmark,
-            "n_terms": int((signs[:, place] != 0).sum()),
-            "same_share": float((signs[:, place] == chosen[:, place]).mean()),
-            "is_chosen": bool(np.isclose(threshold, fitted.setting.params.threshold)),
-        }
-        for threshold, signs in zip(fitted.path.thresholds, fitted.path.signs, strict=True)
-        for place, benchmark in enumerate(fitted.setting.benchmarks)
-    ]
-    units = {"n_terms": "terms", "same_share": "share of places as at the chosen threshold"}
-    return Table(name="path", title="Structure by threshold", frame=pl.DataFrame(rows), units=units)
-
-
 def _engine(fitted: Fitted) -> list[Estimate]:
     """Return how far the two engines lie apart, where the other one was asked for."""
     if fitted.setting.params.engine == Engine.BATCHED:
@@ -342,46 +295,3 @@ def _engine(fitted: Fitted) -> list[Estimate]:
     gap = float(np.abs(own - fitted.system.coefficients).max())
     method = "largest difference of a scaled coefficient between PySINDy and the batched fit"
     return [check("ode_engine_gap", fitted.setting.name, gap, n=own.size, method=method)]
-
-
-def equation_sentences(fitted: Fitted) -> tuple[str, ...]:
-    """Return the identifiability first, then what the equations and their structure are."""
-    found, setting = fitted.gate, fitted.setting
-    head = (
-        f"The equations of {setting.name} are {found.verdict}: {found.n_candidates} candidates per equation, "
-        f"{found.n_independent} independent differences in {_families(len(setting.families))}"
-    )
-    rest = (
-        f", condition number {found.condition:.0f} (limit {CONDITION_LIMIT:.0f})"
-        if found.is_determined and found.condition is not None
-        else f"; {'; '.join(found.reasons)}. The equation below is one of many that fit about as well"
-    )
-    sentences = [f"{head}{rest}."]
-    off = _settled_couplings(fitted)
-    p = len(setting.benchmarks)
-    if setting.params.degree == 1:
-        names = f": {', '.join(off)}" if off else ""
-        sentences.append(
-            f"{len(off)} of the {p * (p - 1)} couplings between benchmarks have a 95% interval without 0{names}; "
-            f"the level alone lets {(1 - LEVEL) * p * (p - 1):.1f} through by chance."
-        )
-    signs = fitted.path.stability
-    sentences.append(f"Over a tenfold range of the threshold {signs:.0%} of the places keep their sign or absence.")
-    return tuple(sentences)
-
-
-def _families(n: int) -> str:
-    return "1 family" if n == 1 else f"{n} families"
-
-
-def _settled_couplings(fitted: Fitted) -> list[str]:
-    """Return the couplings whose interval leaves out 0, as "of on" pairs."""
-    drawn = linear_part(fitted.problem, fitted.members.coefficients)
-    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    names = fitted.setting.benchmarks
-    return [
-        f"{names[j]} on the rate of {names[i]} ({'+' if low[i, j] > 0 else '-'})"
-        for i in range(len(names))
-        for j in range(len(names))
-        if i != j and (low[i, j] > 0 or high[i, j] < 0)
-    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._ode_data import OWN, OdeParams, setting_of
-from cape.diagnostics._ode_equation import equation_results, equation_sentences, fitted_of
+from cape.diagnostics._ode_equation import equation_results, fitted_of
 from cape.diagnostics._ode_forecast import forecast_of, forecast_results, forecast_sentence
 from cape.diagnostics._ode_holdout import holdout_results, holdout_sentences, holdouts_of
 from cape.diagnostics._ode_phases import phase_results, phase_sentence, sides_of
 from cape.diagnostics._ode_readings import reading_results, reading_sentence
+from cape.diagnostics._ode_words import equation_sentences, path_table, system_table
 from cape.diagnostics._params import WINDOW
 from cape.diagnostics.wiring.ode_explorer import ODE_EXPLORER
 from cape.figures.ode_equation import coefficient_forest, eigenvalue_plane, inclusion_table, structure_path
@@ -41,7 +42,7 @@ def compute(params: OdeParams, read: Read) -> Outcome:
     )
     return Outcome(
         estimates=tuple(estimate for found, _ in results for estimate in found),
-        tables=tuple(table for _, tables in results for table in tables),
+        tables=(system_table(fitted), path_table(fitted), *(table for _, tables in results for table in tables)),
         sentences=sentences,
     )
 

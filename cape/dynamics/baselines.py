@@ -80,7 +80,7 @@ def uncoupled(rows: Training, start: float, scores: Array, targets: Array) -> Ar
     a and b by least squares on the steps of the training ladders; it tells what coupling adds to dynamics.
     """
     same = rows.group[1:] == rows.group[:-1]
-    rate = ((rows.scores[1:] - rows.scores[:-1]) / np.diff(rows.place)[:, None])[same]
+    rate = np.diff(rows.scores, axis=0)[same] / np.diff(rows.place)[same, None]
     middle = ((rows.scores[1:] + rows.scores[:-1]) / 2)[same]
     spread = middle - middle.mean(axis=0)
     variance = (spread**2).sum(axis=0)

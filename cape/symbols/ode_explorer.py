@@ -58,7 +58,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     _quantity(
         "ode_coefficient",
         "coefficient of an equation",
-        "",
+        "as the quantity",
         "Coefficient of a term in dB/dlog10N, points per decade per unit of the term, by thresholded least squares.",
         A4,
     ),

@@ -192,3 +192,39 @@ def test_control_inputs_are_terms_and_rows_without_them_are_counted(further: str
     terms = set(result.table("equation").frame["term"])
     assert {f"log10 {name}" for name in ("width", "tokens") if name in further} <= terms
     assert ("log10 N" in terms) == ("log N" in further)
+
+
+CHOICES: dict[str, list[Any]] = {
+    "panel": ["author", "independent", "author_by_family", "amin-pythia", "lmeval-2023", "amin-llb"],
+    "family": ["all", "OPT", "Pythia"],
+    "degree": [1, 2, 3],
+    "threshold": [0.0, 0.1, 1.0, 100.0],
+    "derivative": ["midpoint", "three-point"],
+    "further": ["none", "log N", "width", "log N + tokens"],
+    "constants": ["shared", "per family"],
+    "scaling": ["standardised", "as printed"],
+    "models": ["population", "every model"],
+    "benchmarks": ["", "all", "mmlu"],
+    "min_b": [0.0, 1.0, 5.0],
+    "max_b": [0.0, 13.0],
+    "start_b": [0.0, 2.0],
+    "curation": [0.0, 1.0],
+    "width_factor": [1.0, 2.0],
+}
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_any_combination_of_choices_is_answered_soundly_or_refused_in_words(seed: int, lake: Lake) -> None:
+    rng = np.random.default_rng(seed)
+    asked = {name: values[int(rng.integers(len(values)))] for name, values in CHOICES.items()}
+    try:
+        result = diagnostics.run("ode_explorer", {**QUICK, **asked}, lake)
+    except (BadParameterError, NotEnoughDataError, UnknownNameError) as error:
+        assert str(error).endswith((".", "?"))
+        return
+    assert "determined" in result.sentences[0]
+    for panel in diagnostics.get("ode_explorer").panels:
+        if panel.figure is not None:
+            panel.figure(result, "dark")
+    for found in result.estimates:
+        assert None not in (found.value, found.low, found.high) or found.caveats

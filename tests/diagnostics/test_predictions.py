@@ -347,16 +347,35 @@ def _stored(rows: dict[str, pl.DataFrame]) -> Any:
     return read
 
 
-@pytest.mark.parametrize(("count", "status"), [(0, Status.PASS), (2, Status.FAIL), (None, Status.UNDECIDED)])
-def test_the_held_out_falsifier_follows_the_stored_count(count: int | None, status: Status) -> None:
+@pytest.mark.parametrize(
+    ("pooled", "alone", "status"),
+    [
+        (0, 0, Status.PASS),
+        (2, 5, Status.FAIL),
+        (0, 5, Status.UNDECIDED),
+        (None, 5, Status.UNDECIDED),
+        (0, None, Status.UNDECIDED),
+    ],
+)
+def test_the_held_out_falsifier_follows_both_readings(pooled: int | None, alone: int | None, status: Status) -> None:
     about = {"diagnostic": "ode_explorer", "panel": "independent", "symbol": "n_counterexamples", "n": 30}
-    rows = [{**about, "label": "leave one family out", "value": count, "is_stale": True}]
-    read = _stored({"mart_estimates": pl.DataFrame(rows, schema_overrides={"value": pl.Float64})})
+    rows = [{**about, "label": "leave one family out", "value": pooled, "is_stale": True}]
+    claims = [{"claim_id": "ODE-26", "our_value": alone, "n": 29, "is_stale": False}]
+    read = _stored(
+        {
+            "mart_estimates": pl.DataFrame(rows, schema_overrides={"value": pl.Float64}),
+            "mart_claims": pl.DataFrame(claims, schema_overrides={"our_value": pl.Float64}),
+        }
+    )
     text = {"fail_criterion": "independent holdout family with ODE MAE > 15%", "statement": ""}
     found = check_statement(text, read)
-    assert (found.status, found.value) == (status, count)
-    assert ("older lake" in found.counted) == (count is not None)
-    assert count is not None or "recompute" in found.needs
+    assert found.status is status
+    if pooled is None or alone is None:
+        assert found.value is None and "recompute" in found.needs
+        return
+    assert (found.value, found.low, found.high) == (pooled, min(pooled, alone), max(pooled, alone))
+    assert "older lake" in found.counted and f"{alone} of 29" in found.counted
+    assert ("readings differ" in found.needs) == (status is Status.UNDECIDED)
 
 
 @pytest.mark.parametrize(
