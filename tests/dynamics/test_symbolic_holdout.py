@@ -12,6 +12,8 @@ from cape.dynamics.symbolic_forms import CONTROL_NAME, PAPER_NAME, Inputs, Targe
 from cape.dynamics.symbolic_holdout import (
     LawVerdict,
     Rows,
+    Score,
+    ShuffleTest,
     family_folds,
     is_same_form,
     law_verdict,
@@ -22,6 +24,7 @@ from cape.dynamics.symbolic_holdout import (
     shuffle_test,
     smallest_model,
 )
+from cape.stats.inference import Inference
 
 
 def planted(kind: str, *, n_families: int = 12, per_family: int = 6, seed: int = 1) -> Rows:
@@ -199,3 +202,48 @@ def test_every_form_can_be_read_and_uses_known_inputs(target: Target) -> None:
     for form in forms:
         parse_law(form.text, inputs=("x", "x_n", "width", "log10_n"))
     assert all(input_names(target, inputs)[1] == "log10_n" for inputs in Inputs)
+
+
+def score_of(value: float | None, low: float | None) -> Score:
+    one = Inference(value=value, low=low, high=None, n=9, method="m", caveats=("c",))
+    return Score(error=one, skill=one, r2=one, n_lost=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "p", "verdict"),
+    [
+        (None, None, 0.01, LawVerdict.UNDEFINED),
+        (0.2, -0.1, 0.01, LawVerdict.NO_BETTER),
+        (-0.2, -0.4, 0.01, LawVerdict.NO_BETTER),
+        (0.2, 0.1, 0.2, LawVerdict.SHUFFLED),
+        (0.2, 0.1, 0.05, LawVerdict.BEYOND),
+        (0.2, 0.1, None, LawVerdict.UNTESTED),
+    ],
+)
+def test_a_law_has_to_pass_both_controls(value: float, low: float, p: float, verdict: LawVerdict) -> None:
+    test = ShuffleTest(observed=0.2, low=0.0, median=0.0, high=0.1, p=p, n_shuffles=99)
+    assert law_verdict(score_of(value, low), test) is verdict
+
+
+def test_shuffled_scores_are_dealt_before_they_are_divided() -> None:
+    rows = planted("nothing")
+    linear, control = laws(rows)["linear in the first score"], laws(rows)[CONTROL_NAME]
+    found = shuffle_test(linear, control, rows, rng=np.random.default_rng(8))
+    deals = np.random.default_rng(8)
+    skills = []
+    for _ in range(found.n_shuffles):
+        dealt = deals.permutation(rows.score.size)
+        again = Rows(
+            family=rows.family,
+            columns=rows.columns,
+            score=rows.score[dealt],
+            divisor=rows.divisor,
+            fold=rows.fold,
+        )
+        errors = [
+            again.by_family(np.abs(predict_held_out(law, again).predictions - again.target))
+            for law in (linear, control)
+        ]
+        skills.append(1 - errors[0].mean() / errors[1].mean())
+    assert found.median == pytest.approx(np.median(skills), rel=1e-3)
+    assert found.p == pytest.approx((1 + np.sum(np.array(skills) >= found.observed)) / (1 + len(skills)), abs=0.011)
