@@ -20,14 +20,15 @@ def diagnostics_table(lake: Lake) -> str:
 
 
 def ledger_totals(lake: Lake) -> str:
-    """Return the number of claims by verdict as a Markdown table."""
+    """Return the number of claims by verdict as a Markdown table, one row per way of judging."""
     claims = lake.read("mart_claims")
+    sides = {"reproduced": "Reproduced: the paper's recipe on its rows", "supported": "Supported: ours"}
     rows = [
-        f"| {verdict} | {_count(claims, 'reproduced', verdict)} | {_count(claims, 'supported', verdict)} |"
-        for verdict in Verdict
+        f"| {words} | {' | '.join(str(_count(claims, side, verdict)) for verdict in Verdict)} |"
+        for side, words in sides.items()
     ]
-    head = f"| Verdict ({claims.height} claims) | Reproduced (paper's recipe, its rows) | Supported (ours) |"
-    return "\n".join([head, "|---|---|---|", *rows])
+    head = f"| {claims.height} claims | {' | '.join(str(verdict) for verdict in Verdict)} |"
+    return "\n".join([head, "|---" * (len(Verdict) + 1) + "|", *rows])
 
 
 BLOCKS: dict[str, Callable[[Lake], str]] = {"diagnostics": diagnostics_table, "ledger": ledger_totals}
