@@ -15,6 +15,7 @@ from cape.diagnostics._analyze_curves import curve_tables, here_table, isocline_
 from cape.diagnostics._analyze_inputs import Subject, input_table, known_table, subject_of
 from cape.diagnostics._analyze_matrix import coupled, matrix_estimates, matrix_table
 from cape.diagnostics._analyze_nearest import N_NEAREST, nearest_estimates, nearest_table, point_table
+from cape.diagnostics._analyze_ode import ode_estimates
 from cape.diagnostics._analyze_outlook import outlook_estimates, outlook_of, outlook_table
 from cape.diagnostics._analyze_pair import pair_results
 from cape.diagnostics._analyze_params import CONTROLS, AnalyzeParams
@@ -53,6 +54,7 @@ def compute(params: AnalyzeParams, read: Read) -> Outcome:
         *matrix_estimates(subject, matrix),
         *nearest_estimates(subject, nearest),
         *outlook_estimates(subject, outlook, params),
+        *ode_estimates(subject, company, params),
         *action_estimates(subject, company, actions),
         *pair,
     ]

@@ -31,6 +31,14 @@ QUANTITIES: tuple[Quantity, ...] = (
         section="dashboard, analyze",
     ),
     Quantity(
+        symbol="ode_slope",
+        name="slope of a score by the coupled equations",
+        unit="pp per decade",
+        definition="d score / d log10 N at the scores of a model by degree 1 equations of these scores, fitted on "
+        "the steps of other families.",
+        section=f"{A} 4",
+    ),
+    Quantity(
         symbol="size_over_N_c",
         name="size over critical scale",
         unit="x",

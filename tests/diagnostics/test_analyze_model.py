@@ -391,3 +391,35 @@ def test_benchmarks_the_lake_does_not_know_need_their_number_of_items(analyze: R
     assert lost.value is None and "number of items of mine and yours is unknown" in lost.caveats[0]
     found = one(analyze(pair="mine, yours", releases="1: 40, 50; 2: 50, 60", items="900, 900"), "gamma_12")
     assert found.value == pytest.approx(1.0)
+
+
+# slopes by the coupled equations
+
+
+def test_the_slopes_by_the_equations_are_those_of_ode_explorer(run: Any) -> None:
+    scores = {"hellaswag": 64.0, "truthfulqa": 37.0, "arc_challenge": 38.0, "winogrande": 63.0, "mmlu": 30.0}
+    mine = run("analyze_model", params_b="3", **{name: str(value) for name, value in scores.items()})
+    whole = run("ode_explorer", panel="author")
+    means = {row["rate"].split()[1]: row["mean"] for row in whole.table("system").frame.iter_rows(named=True)}
+    given = {**scores, "truthfulqa_as_printed": scores["truthfulqa"]}
+    at = {"1": 1.0, **{name: given[name] - mean for name, mean in means.items()}}
+    rows = whole.table("equation").frame.to_dicts()
+    for name in ("hellaswag", "truthfulqa_as_printed", "arc_challenge", "winogrande", "mmlu"):
+        expected = sum(row["value"] * at[row["term"]] for row in rows if row["equation"] == name)  # less their means
+        found = mine.estimate("ode_slope", f"your model: {name}")
+        assert found.value == pytest.approx(expected, rel=1e-6)
+        assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"params_b": "3", "hellaswag": "70"}, "1 of the given scores"),
+        ({"panel": "frontier", "swe_bench_verified": "70", "gpqa_diamond": "80"}, "0 families"),
+    ],
+)
+def test_without_scores_or_ladders_there_is_no_slope_and_why_is_said(
+    given: dict[str, str], words: str, run: Any
+) -> None:
+    found = [e for e in run("analyze_model", **given).estimates if e.symbol == "ode_slope"]
+    assert found and all(e.value is None and words in e.caveats[0] for e in found)
