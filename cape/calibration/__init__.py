@@ -3,10 +3,10 @@
 Pure numpy over `cape.stats`; no lake, no figure. `plan` makes jobs, `run_jobs` runs them, `rows` adds them up.
 """
 
-from cape.calibration.cells import CELLS, DECLARED, Cell, cell_named, nearest_cell
+from cape.calibration.cells import CELLS, DECLARED, Cell, cells_named, nearest_cell
 from cape.calibration.estimators import BY_NAME, ESTIMATORS, QUANTITIES, Calibrated, Truth
-from cape.calibration.jobs import Job, fingerprint, plan, rows, run_job, run_jobs
-from cape.calibration.tally import effective
+from cape.calibration.jobs import Job, fingerprint, merged, plan, rows, run_job, run_jobs
+from cape.calibration.tally import Share, simulated_share
 from cape.calibration.worlds import WORLD, WORLDS, World
 
 __all__ = [
@@ -20,14 +20,16 @@ __all__ = [
     "Calibrated",
     "Cell",
     "Job",
+    "Share",
     "Truth",
     "World",
-    "cell_named",
-    "effective",
+    "cells_named",
     "fingerprint",
+    "merged",
     "nearest_cell",
     "plan",
     "rows",
     "run_job",
     "run_jobs",
+    "simulated_share",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cape.calibration.worlds import Design, Panels
 from cape.stats.coupling import gamma_and_se
 from cape.stats.critical_scale import PAPER_RANGE
-from cape.stats.dimensionality import MIN_ROWS, correlations, participation_ratios
+from cape.stats.dimensionality import MIN_ROWS, MIN_ROWS_INTERVAL, correlations, participation_ratios
 from cape.stats.inference import LEVEL
 from cape.stats.nulls import RELATIVE_ZERO
 from cape.stats.resampling import MOST_UNDEFINED, parabola_vertex
@@ -199,6 +199,8 @@ def effective_dimensions(panels: Panels, weights: Array) -> tuple[Answers, Answe
     mean, second = drawn[..., :n_benchmarks], drawn[..., n_benchmarks:].reshape(*drawn.shape[:2], *[n_benchmarks] * 2)
     covariance = second - mean[..., :, None] * mean[..., None, :]
     found = participation_ratios(covariance), participation_ratios(correlations(covariance))
+    if panels.x.shape[1] < MIN_ROWS_INTERVAL:
+        found = tuple(np.where(np.arange(one.shape[1]) == 0, one, np.nan) for one in found)
     return guarded(found[0][:, 0], found[0][:, 1:]), guarded(found[1][:, 0], found[1][:, 1:])
 
 

@@ -46,17 +46,29 @@ CELLS = tuple(
 )
 
 
-def cell_named(name: str) -> Cell:
-    """Return the cell of a name such as 20x5x10042x817; "declared" is the declared cell.
+ALL, REST = "all", "rest"
 
-    Raises BadParameterError for anything else, or fewer than 2 families or sizes or 1 item.
+
+def cells_named(names: str) -> tuple[Cell, ...]:
+    """Return the cells of a list such as "declared, 20x5x10042x817"; "all" is the grid, "rest" all but the declared.
+
+    Raises BadParameterError for anything else, or fewer than 3 families or sizes or 20 items.
     """
-    if name == "declared":
-        return DECLARED
-    parts = name.lower().split("x")
+    cells: list[Cell] = []
+    for name in (part.strip().lower() for part in names.split(",")):
+        if name in (ALL, REST):
+            cells += [cell for cell in CELLS if name == ALL or cell != DECLARED]
+        else:
+            cells.append(DECLARED if name == "declared" else _cell_named(name))
+    return tuple(dict.fromkeys(cells))
+
+
+def _cell_named(name: str) -> Cell:
+    parts = name.split("x")
     if len(parts) != 4 or not all(part.isdecimal() for part in parts):
         raise BadParameterError(
-            f"There is no cell {name!r}. Write families x sizes x items of both benchmarks, such as {DECLARED.name}."
+            f"There is no cell {name!r}. Write families x sizes x items of both benchmarks, such as {DECLARED.name}, "
+            f"or declared, {REST} or {ALL}."
         )
     n_families, n_sizes, x_items, y_items = (int(part) for part in parts)
     if min(n_families, n_sizes) < 3 or min(x_items, y_items) < 20:

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from cape.calibration.batched import Answers
 from cape.calibration.cells import Cell
 from cape.calibration.estimators import BY_NAME, ESTIMATORS, GROUPS, POPULATION_GROUPS, Calibrated, Truth
-from cape.calibration.tally import row_of, tally
+from cape.calibration.tally import rounded, row_of, tally
 from cape.calibration.worlds import WORLD, draw_design, draw_panels, level_at_turn
 from cape.errors import BadParameterError
 
@@ -108,7 +109,7 @@ def population(cell: Cell, world: str, seed: int) -> dict[str, float]:
     design = draw_design(WORLD[world], n_families=MANY_FAMILIES, n_sizes=cell.n_sizes, rng=rng)
     panels = draw_panels(WORLD[world], design, cell, n_panels=1, rng=rng)
     found = {name: answers for group in POPULATION_GROUPS for name, answers in group(panels, 2, (seed,)).items()}
-    return {name: float(answers.value[0]) for name, answers in found.items()}
+    return {name: rounded(answers.value[0]) for name, answers in found.items()}
 
 
 def finished(job: Job, folder: Path) -> Tallies | None:
@@ -167,6 +168,14 @@ def rows(jobs: Sequence[Job], folder: Path) -> list[dict]:
     return found
 
 
+def merged(stored: Sequence[dict], found: Sequence[dict]) -> list[dict]:
+    """Return the stored rows with those of the same cell and world replaced by the found ones, in a fixed order."""
+    new = {(row["cell"], row["world"]) for row in found}
+    kept = [row for row in stored if (row["cell"], row["world"]) not in new]
+    order = ("n_families", "n_sizes", "x_items", "y_items", "world", "estimator")
+    return sorted([*kept, *found], key=lambda row: tuple(row[name] for name in order))
+
+
 def fingerprint() -> str:
     """Return a hash of the code that results depend on, words apart, so that results of another code are not used."""
     package = Path(__file__).resolve().parent.parent
@@ -202,9 +211,7 @@ def _in_processes(jobs: Sequence[Job], n_workers: int) -> Iterator[tuple[Job, Ta
     waiting = iter(jobs)
     with (
         _one_thread_each(),
-        ProcessPoolExecutor(
-            n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
-        ) as pool,
+        ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_as_worker) as pool,
     ):
         running: set[Future[tuple[Job, Tallies]]] = set()
         try:
@@ -222,9 +229,17 @@ def _in_processes(jobs: Sequence[Job], n_workers: int) -> Iterator[tuple[Job, Ta
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the process that started the workers; theirs end with the jobs at hand."""
+def _as_worker() -> None:
+    """Leave Ctrl-C to the process that started this one, and end with it even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from cape.calibration.batched import Answers
 from cape.calibration.estimators import N_C, Calibrated
+from cape.stats.summaries import wilson_interval
 
 Array = NDArray[np.float64]
+DIGITS = 9
 ALARM = 0.05  # a test of this size, the complement of the level of every interval
 
 COUNTS = (
@@ -51,13 +53,21 @@ def tally(answers: Answers, estimator: Calibrated, truth: Array) -> dict[str, fl
         "n_false": ~exists & has_value,
         "n_bounded": bounded,
     }
+    sums = {
+        "sum_truth": truth[np.isfinite(truth)].sum(),
+        "sum_error": error.sum(),
+        "sum_squared_error": (error**2).sum(),
+        "sum_width": (answers.high - answers.low)[bounded].sum(),
+    }
     return {
         **{name: float(mask.sum()) for name, mask in masks.items()},
-        "sum_truth": float(truth[np.isfinite(truth)].sum()),
-        "sum_error": float(error.sum()),
-        "sum_squared_error": float((error**2).sum()),
-        "sum_width": float((answers.high - answers.low)[bounded].sum()),
+        **{name: rounded(value) for name, value in sums.items()},
     }
+
+
+def rounded(value: float) -> float:
+    """Return a sum to DIGITS figures: the rest depends on how many threads added it up."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def row_of(blocks: Sequence[dict[str, float]]) -> dict[str, float | int | None]:
@@ -85,16 +95,22 @@ def row_of(blocks: Sequence[dict[str, float]]) -> dict[str, float | int | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A simulated share and the number of independent panels it is worth."""
+    """A simulated share with its Wilson interval. n : independent panels it is worth; all None without panels."""
 
-    hits: int
-    trials: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
 
 
-def effective(hits: int, trials: int, spread: float) -> Share:
-    """Return the share with as many trials as independent panels would need for the same simulation error."""
-    fewer = int(round(trials / max(spread, 1.0)))
-    return Share(hits=int(round(hits * fewer / trials)) if trials else 0, trials=fewer)
+def simulated_share(hits: int, trials: int, spread: float = 1.0) -> Share:
+    """Return hits of trials with an interval for as many independent panels as give the same simulation error."""
+    if not trials:
+        return Share(value=None, low=None, high=None, n=0)
+    value, n = hits / trials, max(1, round(trials / max(spread, 1.0)))
+    low, high = wilson_interval(value * n, n)
+    low, high = (0.0 if not hits else low), (1.0 if hits == trials else high)
+    return Share(value=value, low=low, high=high, n=n)
 
 
 def _found(answers: Answers, estimator: Calibrated, has_value: NDArray[np.bool_]) -> NDArray[np.bool_]:

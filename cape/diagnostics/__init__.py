@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    calibration,
     claims,
     coupling_matrix,
     critical_scale,
@@ -54,6 +55,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     loss_blindness.DIAGNOSTIC,
     isocline.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
+    calibration.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,
     sql.DIAGNOSTIC,

@@ -1,7 +1,7 @@
 """The lake: build, read, and the public SQL sandbox. The only package that imports DuckDB or executes SQL."""
 
 from cape.lake.build import BuildReport, build_lake, is_current, published
-from cape.lake.computed import write_computed
+from cape.lake.computed import read_computed, write_computed
 from cape.lake.paths import LakePaths
 from cape.lake.public import EXAMPLES, public_database
 from cape.lake.read import Lake
@@ -20,6 +20,7 @@ __all__ = [
     "lake_version",
     "public_database",
     "published",
+    "read_computed",
     "run_public_sql",
     "write_computed",
 ]

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 MIN_FAMILIES = 3  # the jackknife leaves one out and the rest must still differ
 FLAT = 1e-12  # a determinant this small beside its terms is rounding error
 
+STILL = "undefined: the first benchmark does not move beyond its errors"
 METHOD = (
     "zero of one line gamma(log10 N) within families, errors in both benchmarks; "
     "Fieller interval, delete-one-family jackknife, Student t"
@@ -123,7 +124,8 @@ def within_family_zero(points: Points) -> Inference:
     fits = zero_fits(moments[None])
     caveats = _dropped(len(ladders) - len(kept), int(unknown[used].sum()))
     zero, sizes = float(fits.zero[0]) + origin, points.log10_n[used]
-    if why := _why_none(fits, zero, sizes):
+    moves = any(np.ptp(points.x_pct[rows]) > FLAT * np.abs(points.x_pct[rows]).max() for rows in kept)
+    if why := _why_none(fits, zero, sizes) if moves else STILL:
         return Inference(value=None, low=None, high=None, n=len(kept), method=METHOD, caveats=(why, *caveats))
     low, high = float(fits.low[0]) + origin, float(fits.high[0]) + origin
     return Inference(value=zero, low=low, high=high, n=len(kept), method=METHOD, caveats=caveats)
@@ -138,7 +140,7 @@ def _ladder(points: Points, family: str) -> NDArray[np.intp]:
 def _why_none(fits: ZeroFits, zero: float, sizes: Array) -> str:
     """Return why the line has no turning point, or an empty text."""
     if not np.isfinite(fits.slope[0]):
-        return "undefined: the first benchmark does not move beyond its errors"
+        return STILL
     if not fits.is_rising[0]:
         word = "falls" if fits.slope[0] < 0 else "does not rise beyond doubt"
         return f"none: gamma {word} with log10 N (slope {fits.slope[0]:.3g} per decade), so no turn can be placed"

@@ -76,6 +76,11 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "size_times": ({"params_b": "3"}, 0.5),
     "width_times": ({"params_b": "3"}, 1.1),
     "curation": ({"params_b": "3"}, 1.0),
+    "quantity": ({}, "correlation"),
+    "n_families": ({}, "10"),
+    "n_sizes": ({}, "3"),
+    "n_items": ({}, "1000 and 200"),
+    "along": ({}, "sizes"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
