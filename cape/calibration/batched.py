@@ -198,9 +198,9 @@ def effective_dimensions(panels: Panels, weights: Array) -> tuple[Answers, Answe
     drawn = drawn[..., 1:] / np.where(distinct >= MIN_ROWS, drawn[..., 0], np.nan)[..., None]
     mean, second = drawn[..., :n_benchmarks], drawn[..., n_benchmarks:].reshape(*drawn.shape[:2], *[n_benchmarks] * 2)
     covariance = second - mean[..., :, None] * mean[..., None, :]
+    if panels.x.shape[1] < MIN_ROWS_INTERVAL:  # a value, but no resample of it
+        covariance = np.where(np.arange(covariance.shape[1])[:, None, None] == 0, covariance, np.nan)
     found = participation_ratios(covariance), participation_ratios(correlations(covariance))
-    if panels.x.shape[1] < MIN_ROWS_INTERVAL:
-        found = tuple(np.where(np.arange(one.shape[1]) == 0, one, np.nan) for one in found)
     return guarded(found[0][:, 0], found[0][:, 1:]), guarded(found[1][:, 0], found[1][:, 1:])
 
 

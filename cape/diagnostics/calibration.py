@@ -32,6 +32,11 @@ ITEMS = tuple(dict.fromkeys(f"{cell.x_items} and {cell.y_items}" for cell in CEL
 FAMILIES = tuple(dict.fromkeys(str(cell.n_families) for cell in CELLS))
 SIZES = tuple(dict.fromkeys(str(cell.n_sizes) for cell in CELLS))
 ALONG = {"families": "n_families", "sizes": "n_sizes", "items": "y_items"}
+REQUIREMENT = (
+    f"A fault of an N_c estimator is a coverage outside {PERCENT * BAND[0]:.0f} to {PERCENT * BAND[1]:.0f} percent, "
+    "beyond the simulation error, in a world with a turn, or an N_c in more than "
+    f"{PERCENT * MOST_FALSE:.0f} percent of the panels of a world without one."
+)
 NOTHING = (None, None, None)
 WILSON = "Wilson interval of the simulated share, panels of one block counted by their spread"
 
@@ -186,7 +191,7 @@ def _power_table(rows: pl.DataFrame, chosen: list[Calibrated], place: dict[str, 
                 found.append({"estimator": estimator.name, "kind": kind, "number": number, **ends, "along": along})
     schema = {"estimator": pl.String, "kind": pl.String, "number": pl.Int64}
     schema |= dict.fromkeys(("value", "low", "high"), pl.Float64) | {"n": pl.Int64, "along": pl.String}
-    frame = pl.DataFrame(found, schema=schema).sort("estimator", "kind", "number")
+    frame = pl.DataFrame(sorted(found, key=lambda row: row["number"]), schema=schema)
     units = {"number": f"number of {along}", "value": "share", "low": "share", "high": "share"}
     return Table(name="power", title="Power and false alarms", frame=frame, units=units)
 
@@ -248,6 +253,7 @@ def _sentences(cell: pl.DataFrame, verdicts: pl.DataFrame, params: CalibrationPa
         f"{n} panels of {params.n_families} families, {params.n_sizes} sizes and {params.n_items} items were simulated "
         f"in each of {cell['world'].n_unique()} worlds with {resamples} resamples. Of {verdicts.height} estimators and "
         f"tests of {params.quantity}, {len(good)} show no fault{named}; {bad} fail in some world.",
+        *((REQUIREMENT,) if params.quantity == QUANTITIES[0] else ()),
     )
 
 

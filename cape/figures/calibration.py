@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 
 import plotly.graph_objects as go
 
@@ -15,8 +14,9 @@ from cape.quantities import Result
 
 NEAR_95 = (0.93, 0.97)  # the band of the declared requirement
 NOMINAL, ALARM = 0.95, 0.05
-ROW_PX, SPREAD = 44, 0.6  # of a row; share of it over which the worlds of one estimator stand
-KINDS = (("power", "data"), ("false alarms", "paper"))
+ROW_PX, SPREAD = 60, 0.76  # of a row; share of it over which the worlds of one estimator stand
+KINDS = tuple(zip(("power", "false alarms"), look.FAMILY_STYLES, strict=False))
+WORLD_STYLES = (*look.FAMILY_STYLES, look.SERIES["resolved"])
 
 
 def coverage(result: Result, theme: str) -> go.Figure:
@@ -24,7 +24,7 @@ def coverage(result: Result, theme: str) -> go.Figure:
     rows = [row for row in result.table("coverage").frame.to_dicts() if row["value"] is not None]
     if not rows:
         return look.empty_figure(theme, "No interval of this quantity has a truth in these worlds.")
-    figure = _forest(rows, theme, x_title="Intervals that hold the truth (share)")
+    figure = _forest(rows, result, theme, x_title="Intervals that hold the truth (share)")
     figure.add_vrect(x0=NEAR_95[0], x1=NEAR_95[1], fillcolor=look.INK[theme].band, line_width=0, layer="below")
     least = min(row["low"] for row in rows)
     figure.update_xaxes(range=[max(0.0, least - 0.03), 1.005])
@@ -37,7 +37,7 @@ def false_alarms(result: Result, theme: str) -> go.Figure:
     rows = [row for row in result.table("alarms").frame.to_dicts() if row["value"] is not None]
     if not rows:
         return look.empty_figure(theme, "No world lacks this quantity.")
-    figure = _forest(rows, theme, x_title="Panels with a false alarm (share)")
+    figure = _forest(rows, result, theme, x_title="Panels with a false alarm (share)")
     figure.add_vline(x=ALARM, line={"color": look.INK[theme].muted, "dash": "dot", "width": 1})
     figure.update_xaxes(range=[-0.02, 1.02])
     look.note(figure, theme, "Dotted: 5 percent. Bars: 95% interval of the simulated share.")
@@ -54,10 +54,10 @@ def power_curves(result: Result, theme: str) -> go.Figure:
     figure, places = grid(theme, names, x_title=f"Number of {along} (log scale)", y_title="Panels (share)")
     shown: set[str] = set()
     for name, (line, column) in zip(names, places, strict=True):
-        for kind, role in KINDS:
+        for kind, style in KINDS:
             mine = [row for row in rows if row["estimator"] == name and row["kind"] == kind]
             if mine:
-                figure.add_trace(_curve(mine, kind, look.SERIES[role], theme, kind not in shown), row=line, col=column)
+                figure.add_trace(_curve(mine, kind, style, theme, kind not in shown), row=line, col=column)
                 shown.add(kind)
     numbers = sorted({row["number"] for row in rows})
     figure.update_xaxes(type="log", tickvals=numbers, ticktext=[f"{number}" for number in numbers])
@@ -91,14 +91,16 @@ def _curve(rows: Sequence[Row], kind: str, style: look.Style, theme: str, is_fir
     )
 
 
-def _forest(rows: Sequence[Row], theme: str, *, x_title: str) -> go.Figure:
+def _forest(rows: Sequence[Row], result: Result, theme: str, *, x_title: str) -> go.Figure:
     """Return one row per estimator with one mark per world, shifted so that the worlds do not cover each other."""
     names = list(dict.fromkeys(row["estimator"] for row in rows))
-    worlds = list(dict.fromkeys(row["world"] for row in rows))
+    looks = dict(zip(result.table("worlds").frame["world"], WORLD_STYLES, strict=True))
+    worlds = [world for world in looks if any(row["world"] == world for row in rows)]
     line = {name: number for number, name in enumerate(names)}
     figure = look.new_figure(theme, x_title=x_title, y_title="", height=look.height_for_rows(names, px_per_row=ROW_PX))
     look.row_axis(figure, names)
-    for place, (world, style) in enumerate(zip(worlds, cycle(look.FAMILY_STYLES))):
+    for place, world in enumerate(worlds):
+        style = looks[world]
         mine = [row for row in rows if row["world"] == world]
         shift = SPREAD * ((place + 0.5) / len(worlds) - 0.5)
         figure.add_trace(
