@@ -61,7 +61,7 @@ def with_calibration(
 ) -> list[Estimate]:
     """Return the estimates, those with a calibrated estimator (by name_of) with one caveat more."""
     rows = read(VIEW)
-    cell = _near(rows, here)
+    cell = near(stored_cells(rows), here)
     told: dict[str, tuple[str, ...]] = {}
     found = []
     for estimate in estimates:
@@ -116,9 +116,14 @@ def alarms(row: dict) -> Share:
     return powered(row)
 
 
-def _near(rows: pl.DataFrame, here: Like) -> Cell | None:
+def stored_cells(rows: pl.DataFrame) -> list[Cell]:
+    """Return the simulated cells among the rows of the mart."""
     names = ("n_families", "n_sizes", "x_items", "y_items")
-    cells = [Cell(**row) for row in rows.select(names).unique().iter_rows(named=True)]
+    return [Cell(**row) for row in rows.select(names).unique().iter_rows(named=True)]
+
+
+def near(cells: list[Cell], here: Like) -> Cell | None:
+    """Return the simulated cell nearest to the data, or None where none is near."""
     return nearest_cell(
         cells, n_families=here.n_families, n_sizes=here.n_sizes, x_items=here.x_items, y_items=here.y_items
     )

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import polars as pl
 
-from cape.calibration import BY_NAME
+from cape.calibration import BY_NAME, Cell
 from cape.calibration.estimators import FIXED_EFFECTS, POOLED
 from cape.diagnostics import _n_c
-from cape.diagnostics._calibrated import Like, like, with_calibration
+from cape.diagnostics._calibrated import VIEW, Like, like, near, stored_cells, with_calibration
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import pair_rows, size_rows
 from cape.diagnostics._params import Params
@@ -30,17 +30,19 @@ def with_turn_calibration(
     found = with_calibration(estimates, read, like(_n_c.population(params, read).points), _population_name)
     found = with_calibration(found, read, like(pair_rows(params, read)), _recipe_name)
     found = with_calibration(found, read, like(paper_rows), _paper_name)
-    for here, names in _by_length(sizes).items():
+    for here, names in _by_cell(sizes, read):
         found = with_calibration(found, read, here, _family_name(names))
     return found
 
 
-def _by_length(sizes: pl.DataFrame) -> dict[Like, set[str]]:
-    """Return the families by what they are like; a family's own estimators do not rest on the others."""
-    groups: dict[Like, set[str]] = {}
+def _by_cell(sizes: pl.DataFrame, read: Read) -> list[tuple[Like, set[str]]]:
+    """Return the families with what they are like, those of one nearest cell together; the others do not matter."""
+    cells = stored_cells(read(VIEW))
+    groups: dict[Cell | Like, tuple[Like, set[str]]] = {}
     for (family,), rows in sizes.group_by("family", maintain_order=True):
-        groups.setdefault(like(rows, of_one_family=True), set()).add(str(family))
-    return groups
+        here = like(rows, of_one_family=True)
+        groups.setdefault(near(cells, here) or here, (here, set()))[1].add(str(family))
+    return list(groups.values())
 
 
 def _population_name(estimate: Estimate) -> str | None:
