@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from cape.calibration import BY_NAME, DECLARED, Calibrated, Cell, Share, nearest_cell, simulated_share
+from cape.calibration import BY_NAME, DECLARED, Calibrated, Cell, Share, cells_named, nearest_cell, simulated_share
 from cape.diagnostics._diagnostic import Read
 from cape.quantities import Estimate
 
 VIEW = "mart_calibration"
+N_SIZES = pl.col("position").n_unique().alias("n_sizes")
 BAND = (0.93, 0.97)  # coverage that counts as 95%, issue 6
 MOST_FALSE = 0.1  # of panels without a turn, N_c may be reported in this share, issue 6
 
@@ -39,21 +41,25 @@ class Like:
         return f"{self.n_families:.0f} families, {self.n_sizes:.0f} sizes, {items} items"
 
 
-def like(rows: pl.DataFrame, *, of_one_family: bool = False) -> Like:
+def like(rows: pl.DataFrame) -> Like:
     """Return what the rows (family, position, scores and their standard errors) are like.
 
     Sizes are the median over families of two or more. Items are those at which a share of right answers would have the
-    median standard error. What rests on one family does not depend on how many there are: the declared number stands.
+    median standard error; NaN where errors are unknown.
     """
-    ladders = rows.drop_nulls("position").group_by("family").agg(pl.col("position").n_unique().alias("n"))
-    ladders = ladders.filter(pl.col("n") > 1)
-    sizes = ladders["n"].to_numpy()
-    return Like(
-        n_families=float(DECLARED.n_families if of_one_family else sizes.size),
-        n_sizes=float(np.median(sizes)) if sizes.size else np.nan,
-        x_items=_items(rows, "x"),
-        y_items=_items(rows, "y"),
-    )
+    sized = rows.drop_nulls("position")
+    sizes = sized.group_by("family").agg(N_SIZES).filter(pl.col("n_sizes") > 1)["n_sizes"]
+    x_items, y_items = rows.select(*(_items(axis) for axis in "xy")).row(0)
+    return _like(sizes.len(), sizes.median(), x_items, y_items)
+
+
+def like_by_family(rows: pl.DataFrame) -> dict[str, Like]:
+    """Return the same for each family: what rests on one does not depend on how many there are, so DECLARED stands."""
+    found = rows.drop_nulls("position").group_by("family").agg(N_SIZES, *(_items(axis) for axis in "xy"))
+    return {
+        str(family): _like(DECLARED.n_families, n_sizes, x_items, y_items)
+        for family, n_sizes, x_items, y_items in found.sort("family").iter_rows()
+    }
 
 
 def with_calibration(
@@ -116,13 +122,13 @@ def alarms(row: dict) -> Share:
     return powered(row)
 
 
-def stored_cells(rows: pl.DataFrame) -> list[Cell]:
+def stored_cells(rows: pl.DataFrame) -> tuple[Cell, ...]:
     """Return the simulated cells among the rows of the mart."""
-    names = ("n_families", "n_sizes", "x_items", "y_items")
-    return [Cell(**row) for row in rows.select(names).unique().iter_rows(named=True)]
+    names = rows["cell"].unique().to_list()
+    return cells_named(",".join(names)) if names else ()
 
 
-def near(cells: list[Cell], here: Like) -> Cell | None:
+def near(cells: tuple[Cell, ...], here: Like) -> Cell | None:
     """Return the simulated cell nearest to the data, or None where none is near."""
     return nearest_cell(
         cells, n_families=here.n_families, n_sizes=here.n_sizes, x_items=here.x_items, y_items=here.y_items
@@ -159,11 +165,12 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _items(rows: pl.DataFrame, axis: str) -> float:
-    """Return the items of a share with the median standard error of these scores, NaN where errors are unknown."""
-    score, error = f"{axis}_pct", f"{axis}_se_pct"
-    known = rows.drop_nulls([score, error]).filter(pl.col(error) > 0)
-    if known.is_empty():
-        return np.nan
-    value, spread = known[score].to_numpy(), known[error].to_numpy()
-    return float(np.median(value * (100.0 - value) / spread**2))
+def _items(axis: str) -> pl.Expr:
+    """Return the items of a share with the median standard error of these scores."""
+    score, error = pl.col(f"{axis}_pct"), pl.col(f"{axis}_se_pct")
+    return (score * (100.0 - score) / error**2).filter(error > 0).median().alias(f"{axis}_items")
+
+
+def _like(n_families: int, n_sizes: Any, x_items: float | None, y_items: float | None) -> Like:
+    numbers = [np.nan if number is None else float(number) for number in (n_sizes, x_items, y_items)]
+    return Like(n_families=float(n_families), n_sizes=numbers[0], x_items=numbers[1], y_items=numbers[2])

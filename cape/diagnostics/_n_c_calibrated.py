@@ -9,7 +9,7 @@ import polars as pl
 from cape.calibration import BY_NAME, Cell
 from cape.calibration.estimators import FIXED_EFFECTS, POOLED
 from cape.diagnostics import _n_c
-from cape.diagnostics._calibrated import VIEW, Like, like, near, stored_cells, with_calibration
+from cape.diagnostics._calibrated import VIEW, Like, like, like_by_family, near, stored_cells, with_calibration
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import pair_rows, size_rows
 from cape.diagnostics._params import Params
@@ -39,9 +39,8 @@ def _by_cell(sizes: pl.DataFrame, read: Read) -> list[tuple[Like, set[str]]]:
     """Return the families with what they are like, those of one nearest cell together; the others do not matter."""
     cells = stored_cells(read(VIEW))
     groups: dict[Cell | Like, tuple[Like, set[str]]] = {}
-    for (family,), rows in sizes.group_by("family", maintain_order=True):
-        here = like(rows, of_one_family=True)
-        groups.setdefault(near(cells, here) or here, (here, set()))[1].add(str(family))
+    for family, here in like_by_family(sizes).items():
+        groups.setdefault(near(cells, here) or here, (here, set()))[1].add(family)
     return list(groups.values())
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from cape.calibration import DECLARED
 from cape.calibration.estimators import GAMMA, MEAN_GAMMA, SHARE_NEGATIVE
 from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
@@ -75,7 +78,7 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     estimates = [*summary_estimates(rows, params, rng), *gamma_estimates(rows), *score_estimates(rows, params)]
     sizes = size_rows(params, read)
     estimates = with_calibration(estimates, read, like(sizes), lambda estimate: MEANS.get(estimate.symbol))
-    each = like(sizes, of_one_family=True)
+    each = replace(like(sizes), n_families=DECLARED.n_families)  # one interval does not rest on other families
     estimates = with_calibration(estimates, read, each, lambda e: GAMMA if e.symbol == "gamma_12" else None)
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
     other = other_of(params, read)

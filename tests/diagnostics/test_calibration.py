@@ -22,6 +22,7 @@ from cape.diagnostics._calibrated import (
     calibration_caveat,
     covered,
     like,
+    like_by_family,
     mark,
     with_calibration,
 )
@@ -129,7 +130,8 @@ def test_data_are_like_their_families_median_sizes_and_the_items_that_their_erro
     found = like(rows)
     assert (found.n_families, found.n_sizes) == (2, 3)
     assert found.x_items == pytest.approx(400) and np.isnan(found.y_items)
-    assert like(rows, of_one_family=True).n_families == DECLARED.n_families
+    one = like_by_family(rows)["b"]
+    assert (one.n_families, one.n_sizes, one.x_items) == (DECLARED.n_families, 2, pytest.approx(400))
     assert "unknown" in found.words
 
 
