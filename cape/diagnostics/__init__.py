@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    calibration,
     cascade,
     claims,
     coupling_matrix,
@@ -66,6 +67,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     residual_field.DIAGNOSTIC,
     cascade.DIAGNOSTIC,
     predictions.DIAGNOSTIC,
+    calibration.DIAGNOSTIC,
     claims.DIAGNOSTIC,
     data.DIAGNOSTIC,
     sql.DIAGNOSTIC,

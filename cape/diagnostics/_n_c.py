@@ -10,13 +10,16 @@ import polars as pl
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import points_of, size_rows, step_rows, steps_of
 from cape.diagnostics._params import ALL_FAMILIES, Params
+from cape.errors import NotEnoughDataError
 from cape.stats.critical_scale import Estimator, Turn, family_n_c, fixed_effect_quadratic, logistic_turning_point
 from cape.stats.inference import Inference, Points
+from cape.stats.turning_line import METHOD, within_family_zero
 
 LOGISTIC = "logistic in log10 N"
 LOGISTIC_LEVEL = "logistic in the level of the first benchmark"
 LOGISTIC_TOKENS = "logistic in log10 training tokens"
 FIXED_EFFECTS = "fixed-effect quadratic"
+WITHIN_LINE = "within-family line"
 FEW_FAMILIES = 30  # below this, planted truths were covered clearly less often than the nominal level
 
 
@@ -109,7 +112,19 @@ def population_turns(rows: Population, params: Params, read: Read, *, n_resample
             )
     if not rows.points.is_empty():
         turns[FIXED_EFFECTS] = fixed_effect_quadratic(points_of(rows.points), n_resamples=n_resamples, rng=rng)
-    return {name: _with_coverage_caveat(found) for name, found in turns.items()}
+    turns = {name: _with_coverage_caveat(found) for name, found in turns.items()}
+    if not rows.points.is_empty():
+        turns[WITHIN_LINE] = _line(points_of(rows.points))
+    return turns
+
+
+def _line(points: Points) -> Inference:
+    """Return the zero of the within-family line, undefined with its reason where there are too few families."""
+    try:
+        return within_family_zero(points)
+    except NotEnoughDataError as error:
+        n = int(np.unique(points.family).size)
+        return Inference(value=None, low=None, high=None, n=n, method=METHOD, caveats=(f"undefined: {error}",))
 
 
 def _with_coverage_caveat(found: Inference) -> Inference:

@@ -11,6 +11,7 @@ from cape.diagnostics import _n_c
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import pair_rows, points_of, require, step_rows, steps_of
+from cape.diagnostics._n_c_calibrated import with_turn_calibration
 from cape.diagnostics._params import WINDOW, Params, option
 from cape.diagnostics._specifications import SCOPES, critical_scale_curve, curve_estimates, curve_table
 from cape.diagnostics._turn_counts import EXTREMES, falsifier_counts, turn_counts
@@ -62,6 +63,7 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     other = other_of(params, read)
     if other is not None:
         estimates += _comparison(params, other, turns, read)
+    estimates = with_turn_calibration(estimates, params, read, paper_rows=_paper_rows(read))
     curve = critical_scale_curve(params, read, paper_panel=PAPER_PANEL, paper_y=PAPER_PAIR[1], scope=params.curve)
     tables += [_turning_table(estimates, turns), curve_table(curve, unit=BILLIONS)]
     estimates += curve_estimates(curve, reference="the printed N_c", unit=BILLIONS)
@@ -131,7 +133,7 @@ def _logistic_value(steps: Steps) -> float | None:
 
 
 def _paper_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
-    rows = read("mart_pairs", panel=PAPER_PANEL, x=PAPER_PAIR[0], y=PAPER_PAIR[1]).sort("y_file_row")
+    rows = _paper_rows(read)
     independent = _paper_rows_elsewhere(params, read)
     if rows.is_empty():
         return independent
@@ -145,6 +147,10 @@ def _paper_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
         _recipe_size(paper),
     ]
     return estimates + independent
+
+
+def _paper_rows(read: Read) -> pl.DataFrame:
+    return read("mart_pairs", panel=PAPER_PANEL, x=PAPER_PAIR[0], y=PAPER_PAIR[1]).sort("y_file_row")
 
 
 def _recipe_size(paper: Inference) -> Estimate:
@@ -258,18 +264,20 @@ def _sentences(turns: list[_n_c.FamilyTurn], estimates: list[Estimate]) -> tuple
     text = (
         f"{bracketed} of {len(brackets)} families with two sizes or more turn from negative to positive by their signs."
     )
-    named_logistic = f"population: {_n_c.LOGISTIC}"
-    logistic = next((e for e in estimates if e.symbol == "N_c" and e.label == named_logistic), None)
-    if logistic is None:
-        return (text,)
-    if logistic.value is None:
-        return (text, f"For the population there is no N_c by the {_n_c.LOGISTIC}: {logistic.caveats[0]}.")
+    by_label = {e.label: e for e in estimates if e.symbol == "N_c"}
+    kinds = (_n_c.LOGISTIC, _n_c.WITHIN_LINE)
+    return (text, *(_told(by_label[f"population: {k}"], k) for k in kinds if f"population: {k}" in by_label))
+
+
+def _told(found: Estimate, kind: str) -> str:
+    if found.value is None:
+        return f"For the population there is no N_c by the {kind}: {found.caveats[0].removesuffix('.')}."
     interval = (
         "with no interval"
-        if logistic.low is None or logistic.high is None
-        else f"with a 95% interval from {logistic.low:.3g} to {logistic.high:.3g}"
+        if found.low is None or found.high is None
+        else f"with a 95% interval from {found.low:.3g} to {found.high:.3g}"
     )
-    return (text, f"For the population the {_n_c.LOGISTIC} gives {logistic.value:.3g} {BILLIONS}, {interval}.")
+    return f"For the population the {kind} gives {found.value:.3g} {BILLIONS}, {interval}."
 
 
 DIAGNOSTIC = Diagnostic(

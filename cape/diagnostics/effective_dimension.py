@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from cape.calibration.estimators import D_EFF, D_EFF_R
+from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._d_eff_axes import axes
 from cape.diagnostics._d_eff_phases import (
     PAPER_RULE,
@@ -23,6 +25,7 @@ from cape.diagnostics._d_eff_phases import (
 from cape.diagnostics._d_eff_sizes import WINDOW as SLIDING
 from cape.diagnostics._d_eff_sizes import printed_estimates, window_estimates, window_tables
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
+from cape.diagnostics._fetch import size_rows
 from cape.diagnostics._params import WINDOW, WindowParams, option
 from cape.diagnostics._plain_estimates import arithmetic, undefined
 from cape.diagnostics._printed_series import printed_axes, printed_by_size
@@ -84,6 +87,8 @@ def compute(params: EffectiveDimensionParams, read: Read) -> Outcome:
     estimates += window_estimates(series, data) if series is not None else [_no_window(data, why)]
     printed = printed_by_size(read)
     estimates += printed_estimates(printed)
+    names = {"all models: covariance": D_EFF, "all models: correlation": D_EFF_R}
+    estimates = with_calibration(estimates, read, like(size_rows(params, read)), lambda e: names.get(e.label))
     return Outcome(
         estimates=tuple(estimates),
         tables=(with_equal_n(phases, estimates, sides), *axis_tables, *window_tables(series, data, printed)),

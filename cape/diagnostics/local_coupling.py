@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from cape.calibration import DECLARED
+from cape.calibration.estimators import GAMMA, MEAN_GAMMA, SHARE_NEGATIVE
+from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import require, step_rows, steps_of
+from cape.diagnostics._fetch import require, size_rows, step_rows, steps_of
 from cape.diagnostics._params import WINDOW
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
@@ -19,6 +24,7 @@ from cape.stats.summaries import clustered_mean, expected_count, mean_of_measure
 
 GAMMA_UNIT = "pp/pp"
 GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from the scores' standard errors"
+MEANS = {"mean_gamma_12": MEAN_GAMMA, "share_negative": SHARE_NEGATIVE}
 STEP_COLUMNS = (
     "label",
     "family",
@@ -70,6 +76,10 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     require(rows, params, what="two sizes of one family")
     rng = np.random.default_rng(params.seed)
     estimates = [*summary_estimates(rows, params, rng), *gamma_estimates(rows), *score_estimates(rows, params)]
+    sizes = size_rows(params, read)
+    estimates = with_calibration(estimates, read, like(sizes), lambda estimate: MEANS.get(estimate.symbol))
+    each = replace(like(sizes), n_families=DECLARED.n_families)  # one interval does not rest on other families
+    estimates = with_calibration(estimates, read, each, lambda e: GAMMA if e.symbol == "gamma_12" else None)
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
     other = other_of(params, read)
     if other is not None:

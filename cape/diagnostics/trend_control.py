@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import named
+from cape.diagnostics._correlation_names import calibrated_name
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import pair_rows, points_of, require, step_rows
 from cape.diagnostics._params import WINDOW, WindowParams, option
@@ -29,6 +31,7 @@ from cape.stats.correlation import (
     permutation_p,
     smallest_attainable_p,
 )
+from cape.stats.family_partial import family_partial_correlation
 from cape.stats.inference import Inference, Points
 from cape.stats.nulls import PermutationTest, TrendNull, independent_trend_null
 
@@ -70,6 +73,7 @@ def compute(params: TrendControlParams, read: Read) -> Outcome:
     estimates += _families(x, y, family, params, rng, label)
     null = _null(points, params)
     estimates += _null_estimates(null, points, label)
+    estimates = with_calibration(estimates, read, like(rows), calibrated_name(label))
     tables = [_points_table(rows), _correlation_table(estimates), _null_table(null)]
     curve = correlation_curve(params, read, paper_panel=PAPER_PANEL, scope=params.curve)
     estimates += curve_estimates(curve, reference="zero", unit="")
@@ -143,6 +147,11 @@ def _given_size(
         )
         estimates.append(
             clustered.estimate(symbol="r_partial", label=f"{label}: families as independent", unit="", caveats=caveats)
+        )
+        within = family_partial_correlation(points.x_pct, points.y_pct, points.log10_n, points.family)
+        straight = (*caveats, "a straight trend is taken off: a curve that families share would count as coupling")
+        estimates.append(
+            within.estimate(symbol="r_partial", label=f"{label}: within families", unit="", caveats=straight)
         )
     test = freedman_lane_p(
         points.x_pct, points.y_pct, points.log10_n, n_permutations=min(params.resamples, MOST_PERMUTATIONS), rng=rng

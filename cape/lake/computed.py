@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from cape import __version__
+from cape.errors import IngestError
 from cape.lake.paths import LakePaths
 from cape.lake.tables import COMPUTED_TABLES
 
@@ -43,3 +44,23 @@ def write_computed(
     record_draft.write_text(text, encoding="utf-8")
     os.replace(record_draft, folder / "source.toml")
     return target
+
+
+def read_computed(name: str, *, paths: LakePaths) -> list[dict]:
+    """Return the stored rows of one computed table, none where nothing is stored.
+
+    Raises KeyError for a table that is not declared, and IngestError for a file without its columns.
+    """
+    file = paths.computed / name / f"{name}.parquet"
+    if not file.is_file():
+        return []
+    frame = pl.read_parquet(file)
+    missing = [column for column in COMPUTED_TABLES[name] if column not in frame.columns]
+    if missing:
+        raise IngestError(
+            file=f"computed/{name}/{file.name}",
+            column=missing[0],
+            found="the column is missing.",
+            action=f"Remove the folder computed/{name}, then compute it again.",
+        )
+    return frame.select(*COMPUTED_TABLES[name]).to_dicts()

@@ -225,7 +225,7 @@ def _load_computed(connection: duckdb.DuckDBPyConnection, paths: LakePaths, name
             file=f"computed/{name}/{file.name}",
             column=missing[0],
             found="the column is missing.",
-            action="Run scripts/recompute_claims.py again.",
+            action=f"Run again the command that computed/{name}/source.toml names.",
         )
     delivered = frame.select(*schema).with_columns(
         pl.lit(_text(record.get("from_lake_version"))).alias("from_lake_version")

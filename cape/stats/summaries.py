@@ -116,8 +116,11 @@ def _top_share(scores: NDArray[np.float64], weights: NDArray[np.float64]) -> NDA
     return np.where(varies, share, np.nan)
 
 
-def wilson_interval(n_hits: int, n_trials: int) -> tuple[float | None, float | None]:
-    """Return Wilson's 95% interval of a share, or (None, None) without trials (Wilson, JASA 22, 1927)."""
+def wilson_interval(n_hits: float, n_trials: int) -> tuple[float | None, float | None]:
+    """Return Wilson's 95% interval of a share, or (None, None) without trials (Wilson, JASA 22, 1927).
+
+    n_hits : a count, or a share times n_trials where trials are worth fewer independent ones.
+    """
     if n_trials == 0:
         return None, None
     share, z2 = n_hits / n_trials, Z_LEVEL**2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    calibration,
     cascade,
     core,
     coupling_matrix,
@@ -23,6 +24,7 @@ from cape.symbols import (
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
     *analyze_model.QUANTITIES,
+    *calibration.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
     *width_normalization.QUANTITIES,

@@ -116,6 +116,11 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "rotate_below": ({}, 3.0),
     "base": ({}, "author"),
     "today": ({}, "2026-04-30"),
+    "quantity": ({}, "correlation"),
+    "n_families": ({}, "10"),
+    "n_sizes": ({}, "3"),
+    "n_items": ({}, "1000 and 200"),
+    "along": ({}, "sizes"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
