@@ -25,6 +25,7 @@ from cape.dynamics.symbolic_holdout import (
     predict_by_fold,
     predict_held_out,
     scores,
+    searched_verdict,
     shuffle_test,
     smallest_model,
 )
@@ -52,10 +53,12 @@ class Scored:
     seeds_searched: int = 0
     test: ShuffleTest | None = None
     rank: int | None = None
+    unseen: Score | None = None
 
     @property
     def verdict(self) -> LawVerdict:
-        return law_verdict(self.score, self.test)
+        verdict = law_verdict(self.score, self.test)
+        return searched_verdict(verdict, self.unseen) if self.kind == FOUND else verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,7 @@ def _found_line(name: str, one: Found, fitted: Predicted, scored: Mapping[str, S
         engine=one.engine,
         seeds=one.seeds,
         seeds_searched=one.seeds_searched,
+        unseen=scored.get(_name_per_fold(one.law.complexity)),
     )
 
 

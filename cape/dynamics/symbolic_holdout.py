@@ -36,8 +36,9 @@ class LawVerdict(StrEnum):
     UNDEFINED = "no held-out error"
     NO_BETTER = "no better than one score for all models"
     SHUFFLED = "better than one score, no more than on shuffled scores"
+    SEEN = "better than one score only where the search saw the family"
     BEYOND = "beyond both controls"
-    UNTESTED = "better than one score, shuffled scores not run"
+    UNTESTED = "better than one score, not all controls run"
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,18 @@ def law_verdict(score: Score, test: ShuffleTest | None) -> LawVerdict:
     if test is None or test.p is None:
         return LawVerdict.UNTESTED
     return LawVerdict.BEYOND if test.p <= LARGEST_P else LawVerdict.SHUFFLED
+
+
+def searched_verdict(verdict: LawVerdict, unseen: Score | None) -> LawVerdict:
+    """Return the verdict on a law whose search saw every family; `unseen` is a search that did not, up to its size.
+
+    Better than one score only where that search is too: its skill has a lower end above zero. Without one: untested.
+    """
+    if verdict in (LawVerdict.UNDEFINED, LawVerdict.NO_BETTER):
+        return verdict
+    if unseen is None or unseen.skill.low is None:
+        return LawVerdict.UNTESTED
+    return LawVerdict.SEEN if unseen.skill.low <= 0 else verdict
 
 
 def is_same_form(law: Law, other: Law, columns: Columns) -> bool:

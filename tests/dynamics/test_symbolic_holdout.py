@@ -21,6 +21,7 @@ from cape.dynamics.symbolic_holdout import (
     predict_by_fold,
     predict_held_out,
     scores,
+    searched_verdict,
     shuffle_test,
     smallest_model,
 )
@@ -223,6 +224,25 @@ def score_of(value: float | None, low: float | None) -> Score:
 def test_a_law_has_to_pass_both_controls(value: float, low: float, p: float, verdict: LawVerdict) -> None:
     test = ShuffleTest(observed=0.2, low=0.0, median=0.0, high=0.1, p=p, n_shuffles=99)
     assert law_verdict(score_of(value, low), test) is verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "low", "expected"),
+    [
+        (LawVerdict.BEYOND, 0.1, LawVerdict.BEYOND),
+        (LawVerdict.BEYOND, -0.1, LawVerdict.SEEN),
+        (LawVerdict.UNTESTED, 0.0, LawVerdict.SEEN),
+        (LawVerdict.SHUFFLED, 0.1, LawVerdict.SHUFFLED),
+        (LawVerdict.NO_BETTER, 0.1, LawVerdict.NO_BETTER),
+        (LawVerdict.BEYOND, None, LawVerdict.UNTESTED),
+    ],
+)
+def test_a_searched_law_holds_only_where_a_search_without_the_family_does(
+    verdict: LawVerdict, low: float | None, expected: LawVerdict
+) -> None:
+    unseen = score_of(None if low is None else 0.2, low)
+    assert searched_verdict(verdict, unseen) is expected
+    assert searched_verdict(LawVerdict.BEYOND, None) is LawVerdict.UNTESTED
 
 
 def test_shuffled_scores_are_dealt_before_they_are_divided() -> None:
