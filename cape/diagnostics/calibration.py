@@ -252,7 +252,7 @@ def _sentences(cell: pl.DataFrame, verdicts: pl.DataFrame, params: CalibrationPa
     return (
         f"{n} panels of {params.n_families} families, {params.n_sizes} sizes and {params.n_items} items were simulated "
         f"in each of {cell['world'].n_unique()} worlds with {resamples} resamples. Of {verdicts.height} estimators and "
-        f"tests of {params.quantity}, {len(good)} show no fault{named}; {bad} fail in some world.",
+        f"tests of {params.quantity}, those without a fault are {len(good)}{named}; those that fail in some world, {bad}.",
         *((REQUIREMENT,) if params.quantity == QUANTITIES[0] else ()),
     )
 
