@@ -248,11 +248,11 @@ def _sentences(cell: pl.DataFrame, verdicts: pl.DataFrame, params: CalibrationPa
     n, resamples = (int(cell.get_column(name).to_list()[0]) for name in ("n_simulations", "n_resamples"))
     good = verdicts.filter(~pl.col("mark").str.starts_with("fails"))["estimator"].to_list()
     bad = verdicts.height - len(good)
-    named = f": {', '.join(good)}" if good else ""
+    named = ", ".join(good) or "none"
     return (
         f"{n} panels of {params.n_families} families, {params.n_sizes} sizes and {params.n_items} items were simulated "
         f"in each of {cell['world'].n_unique()} worlds with {resamples} resamples. Of {verdicts.height} estimators and "
-        f"tests of {params.quantity}, those without a fault are {len(good)}{named}; those that fail in some world, {bad}.",
+        f"tests of {params.quantity} these show no fault: {named}. Failing in some world: {bad}.",
         *((REQUIREMENT,) if params.quantity == QUANTITIES[0] else ()),
     )
 
