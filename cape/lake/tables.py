@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cape.ingest.score_table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawTable:
@@ -27,32 +29,7 @@ class RawTable:
         return self.required + self.optional
 
 
-SCORES = RawTable(
-    name="scores",
-    required=("model_id", "benchmark", "score"),
-    optional=(
-        "revision",
-        "variant",
-        "metric",
-        "unit",
-        "stderr",
-        "n_items",
-        "n_shot",
-        "harness",
-        "harness_version",
-        "task_version",
-        "is_self_reported",
-        "source_row",
-        "ladder",
-        "axis",
-        "position",
-        "replicate",
-        "quality_flags",
-        "source_url",
-        "retrieved_at",
-        "notes",
-    ),
-)
+SCORES = RawTable(name="scores", required=REQUIRED_COLUMNS, optional=OPTIONAL_COLUMNS)
 
 RAW_TABLES: tuple[RawTable, ...] = (
     SCORES,
