@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from cape import diagnostics
+from cape import cli_organism, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.errors import BadParameterError, CapeError, MissingDependencyError, UnknownNameError
 from cape.lake import Lake, LakePaths, build_lake, public_database, run_public_sql
@@ -31,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+app.add_typer(cli_organism.app, name="organism")
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
