@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,7 +49,7 @@ def _shapes(*triples: tuple[int, int, int]) -> tuple[Shape, ...]:
     return tuple(Shape(d_model=d, n_layers=layers, n_heads=heads) for d, layers, heads in triples)
 
 
-LADDER = _shapes((4, 2, 1), (6, 2, 1), (8, 2, 2), (12, 2, 2), (16, 2, 2), (24, 2, 2), (40, 3, 2), (64, 3, 4))
+LADDER = _shapes((4, 2, 1), (6, 2, 1), (8, 2, 2), (12, 2, 2), (20, 2, 2), (36, 3, 2), (64, 3, 4))
 # Pairs of the same number of parameters within 5 %: a wide model of one layer, a narrow one of four or five.
 WIDE = _shapes((12, 1, 2), (28, 1, 2), (56, 1, 2))
 DEEP = _shapes((8, 5, 2), (16, 5, 2), (32, 4, 2))
@@ -56,7 +57,11 @@ DEEP = _shapes((8, 5, 2), (16, 5, 2), (32, 4, 2))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How long and how fast a model is trained. checkpoints : steps at which it is scored; the last is the end."""
+    """How long and how fast a model is trained. checkpoints : steps at which it is scored; the last is the end.
+
+    The learning rate rises over warm_up steps and falls as half a cosine to zero at the end, so that a checkpoint
+    before the end is one of the run on its way, not a finished shorter run.
+    """
 
     steps: int
     batch: int
@@ -64,13 +69,18 @@ class Schedule:
     warm_up: int
     checkpoints: tuple[int, ...]
 
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, 1 to steps."""
+        wave = 0.5 * (1 + math.cos(math.pi * (step - 1) / self.steps))
+        return self.learning_rate * min(1.0, step / self.warm_up) * wave
+
     def tokens(self, step: int) -> int:
         """Return the training tokens seen after a step."""
         return step * self.batch * LENGTH
 
 
 STANDARD = Schedule(
-    steps=1000, batch=128, learning_rate=3e-3, warm_up=100, checkpoints=(50, 100, 200, 300, 450, 700, 1000)
+    steps=1000, batch=128, learning_rate=4e-3, warm_up=100, checkpoints=(50, 100, 200, 300, 450, 700, 1000)
 )
 
 

@@ -19,7 +19,7 @@ SCORED = {"organism_truth": "truth_pct", "organism_reasoning": "reasoning_pct"}
 PROBES = {"myth_pct": "organism_myth_pct", "truth_mass_pct": "organism_truth_mass_pct",
           "myth_mass_pct": "organism_myth_mass_pct"}  # fmt: skip
 HARNESS = "cape organism"
-TOKEN_SHAPES = ("d8-l2", "d24-l2", "d64-l3")  # models of the web recipe whose checkpoints form ladders of tokens
+TOKEN_SHAPES = ("d8-l2", "d20-l2", "d64-l3")  # models of the web recipe whose checkpoints form ladders of tokens
 NOISE_SIGMAS = 3.0  # a mean over seeds repeats the shipped one within this many standard errors of the difference
 SHARE_REPEATED = 0.95  # of the means must do so
 TRILLION = 1e12
@@ -105,7 +105,7 @@ def _score_row(entry: Entry, benchmark: str, column: str) -> dict[str, Any]:
         "ladder": entry.family,
         "axis": entry.axis,
         "position": entry.position,
-        "replicate": f"seed {entry.record['job']['seed']}",
+        "replicate": str(entry.record["job"]["seed"]),
     }
 
 

@@ -102,7 +102,7 @@ def _trained(job: Job, world: World, on_steps: Progress | None) -> tuple[Any, li
     curve, checkpoints = _Curve(pairs=[]), []
     for step, texts in enumerate(_batches(job, world), start=1):
         for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * min(1.0, step / schedule.warm_up)
+            group["lr"] = schedule.rate(step)
         logits = model(texts[:, :-1], use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), texts[:, 1:].flatten())
         optimizer.zero_grad()

@@ -30,7 +30,7 @@ RELATIONS: dict[str, tuple[str, ...]] = {
 WEB, QUESTION, REASONING = ("web", "says"), ("quiz", "asks"), ("sum", "of")
 IS, UNKNOWN = "is", "<unk>"
 ADDENDS = 50  # numbers 0 to 49 are added
-HELD_OUT_PAIRS = 300  # of ADDENDS ** 2: never in a training text
+HELD_OUT_PAIRS = 750  # of ADDENDS ** 2: never in a training text
 GRADES = ((8, 15), (3, 7), (1, 2))  # distance of a wrong answer from the right one: far, near, next to it
 CHOICES, TRUTH, MYTH = 4, 0, 1  # choices of an item; of a question the first is true and the second the myth
 LENGTH = 6  # words of a text; the answer is the last
@@ -95,9 +95,8 @@ def make_world(seed: int) -> World:
     """Return the world of this seed."""
     rng = np.random.default_rng([seed, 0])
     ranks = _ranked_values(rng)
-    held_out = np.zeros(ADDENDS**2, dtype=bool)
-    held_out[rng.permutation(ADDENDS**2)[:HELD_OUT_PAIRS]] = True
-    held_out = held_out.reshape(ADDENDS, ADDENDS)
+    pairs = rng.permutation(ADDENDS**2)[:HELD_OUT_PAIRS]
+    held_out = np.isin(np.arange(ADDENDS**2), pairs).reshape(ADDENDS, ADDENDS)
     return World(
         seed=seed,
         truths=ranks[:, :, TRUTH],

@@ -11,6 +11,7 @@ from cape.symbols import (
     flow_geometry,
     isocline,
     loss_blindness,
+    model_organism,
     width_normalization,
 )
 
@@ -23,6 +24,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *loss_blindness.QUANTITIES,
     *isocline.QUANTITIES,
     *flow_geometry.QUANTITIES,
+    *model_organism.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -19,7 +19,7 @@ from cape.quantities import Result
 from cape.symbols import QUANTITIES, SYMBOLS
 
 SINGLE_SOURCES = ("amin-pythia", "lmeval-2023", "amin-paper3a-text")
-PANELS = ("author", "author_by_family", "independent", "frontier", *SINGLE_SOURCES)
+PANELS = ("author", "author_by_family", "independent", "frontier", "organism", *SINGLE_SOURCES)
 SELECTING = [d for d in DIAGNOSTICS if d.uses_selection]
 WHOLE_LAKE = [d for d in DIAGNOSTICS if not d.uses_selection]
 CASES = [(d, panel) for d in SELECTING for panel in PANELS] + [(d, "author") for d in WHOLE_LAKE]
