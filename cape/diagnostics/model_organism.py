@@ -139,7 +139,6 @@ def _truth_estimates(table: Table) -> list[Estimate]:
 
 DIAGNOSTIC = Diagnostic(
     slug="model_organism",
-    alias="organism-page",
     section="Laboratory",
     title="Model organism",
     question="Where the cause of the transition is known, what do scale, curation, width and training tokens do to it?",

@@ -65,6 +65,8 @@ def land_organism(
     command : what trained them. date : as YYYY-MM-DD. Raises IngestError for what the build would refuse.
     """
     landed: list[LandedFile] = []
+    if not records:
+        return ()
     for source_id, entries in ((LADDERS, ladder_entries(records)), (TOKENS, token_entries(records))):
         source = SourceRecord(
             source_id=source_id,

@@ -79,7 +79,7 @@ def records(*, truth: Truth = web_truth) -> list[dict[str, Any]]:
 
 def organism_lake(root: Path, source: Path, *, truth: Truth = web_truth, names: tuple[str, ...] = ()) -> Lake:
     """Return an open lake with the planted scores instead of the shipped ones. names : families kept; none: all."""
-    root.mkdir(parents=True)
+    (root / "raw").mkdir(parents=True)
     for name in ("benchmarks.csv", "panels.csv", "claims.csv"):
         shutil.copy(source / name, root / name)
     paths = LakePaths(root)
