@@ -13,6 +13,8 @@ from cape.diagnostics._params import ALL_FAMILIES, Params, WindowParams, family_
 from cape.errors import NotEnoughDataError, UnknownNameError
 from cape.stats.inference import Points, Steps
 
+PARAMETERS = "parameters"
+AXIS_UNITS = {"tokens": "training tokens", "step": "training steps"}
 AT_SIZE = ("position", "position")
 BETWEEN_SIZES = ("position_from", "position_to")
 
@@ -40,6 +42,22 @@ def size_rows(params: Params, read: Read) -> pl.DataFrame:
     """Return one row per size of a family (models of equal size averaged), with its phase."""
     frame = in_window(read("mart_phases", **_selection(params)), params, *AT_SIZE)
     return frame.sort("family", "axis", "replicate", "x_protocol", "y_protocol", "position")
+
+
+def position_unit(rows: pl.DataFrame) -> str:
+    """Return what the positions of rows count: parameters, or training tokens or steps where all rows say so."""
+    axes = rows["axis"].unique().to_list()
+    return (
+        {"tokens": "training tokens", "step": "training steps"}.get(axes[0], PARAMETERS)
+        if len(axes) == 1
+        else PARAMETERS
+    )
+
+
+def axis_caveats(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Return a caveat where positions are no parameters, although the unit of a size says so."""
+    others = sorted(set(rows["axis"]) - {"params"})
+    return (f"positions are {position_unit(rows)}, not parameters; read the unit so",) if others else ()
 
 
 def points_of(rows: pl.DataFrame) -> Points:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from cape.diagnostics._organism_levers import CURATION, SCALE, TOKENS, WIDTH
 from cape.diagnostics._organism_turns import Turns
+from cape.diagnostics._organism_verdicts import FALLS, OPEN, RISES, Statement, direction, numbers
 from cape.organism.model import INSTALL_LINE
 from cape.quantities import Estimate
 from cape.stats.replicates import Overtaking
 
-RISES, FALLS, UNSETTLED = "rises", "falls", "does not settle which way it goes"
 
-
-def sentences(turns: list[Turns], turning: list[Estimate], levers: list[Estimate]) -> tuple[str, ...]:
-    """Return the page's statements: shape by recipe, N_c against the myth's end, each lever, what can be run."""
+def sentences(
+    turns: list[Turns], turning: list[Estimate], levers: list[Estimate], judged: list[Statement]
+) -> tuple[str, ...]:
+    """Return what the page says: the verdicts, the shape by recipe, N_c against the myth's end, levers, what to run."""
     told = [e for e in levers if e.symbol == "lever_truth"]
-    said = [_shape(each, told) for each in turns]
+    said = [f"{each.statement.removesuffix('.')}: {each.verdict}." for each in judged]
+    said += [_shape(each, told) for each in turns]
     said += [_against(each, turning) for each in turns if Overtaking.OVERTAKEN in each.outcomes]
     said += [_effect(e) for e in told if e.label.startswith(CURATION)]
     said += _width([e for e in told if e.label.startswith(WIDTH)])
@@ -26,23 +28,6 @@ def sentences(turns: list[Turns], turning: list[Estimate], levers: list[Estimate
     return tuple(said)
 
 
-def direction(estimate: Estimate) -> str:
-    """Return whether a change is settled by its 95% interval, and which way."""
-    if estimate.low is not None and estimate.low > 0:
-        return RISES
-    if estimate.high is not None and estimate.high < 0:
-        return FALLS
-    return UNSETTLED
-
-
-def _numbers(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return f"undefined: {'; '.join(estimate.caveats)}"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.1f} points, no interval"
-    return f"{estimate.value:+.1f} points, 95% interval {estimate.low:+.1f} to {estimate.high:+.1f}"
-
-
 def _shape(turns: Turns, told: list[Estimate]) -> str:
     name = turns.ladder.family
     fall, rise = (
@@ -51,14 +36,16 @@ def _shape(turns: Turns, told: list[Estimate]) -> str:
     )
     pair = (direction(fall), direction(rise))
     words = {
-        (FALLS, RISES): "falls with size and then rises, as the paper's transition would have it",
-        (UNSETTLED, RISES): "rises with size, and no fall before the rise is settled",
-        (FALLS, UNSETTLED): "falls with size, and no rise after the fall is settled",
+        (FALLS, RISES): "falls with size and then rises",
+        (OPEN, RISES): "rises with size, and no fall before the rise is settled",
+        (FALLS, OPEN): "falls with size, and no rise after the fall is settled",
     }
     shape = words.get(pair, "neither falls nor rises by more than the seeds differ")
+    if fall.n < 2:
+        shape = "has one seed, with which no change can be settled"
     return (
-        f"With {name} text truth {shape}: from the first to the lowest size {_numbers(fall)}; from there to the last "
-        f"{_numbers(rise)} (n = {fall.n} seeds)."
+        f"With {name} text truth {shape}: from the first to the lowest size {numbers(fall)}; from there to the last "
+        f"{numbers(rise)} (n = {fall.n} seeds)."
     )
 
 
@@ -85,7 +72,7 @@ def _against(turns: Turns, turning: list[Estimate]) -> str:
 
 def _effect(estimate: Estimate) -> str:
     label = estimate.label.removeprefix(f"{CURATION}, ")
-    return f"Curation, {label}: truth {_moves(estimate)} ({_numbers(estimate)}, n = {estimate.n} seeds)."
+    return f"Curation, {label}: truth {_moves(estimate)} ({numbers(estimate)}, n = {estimate.n} seeds)."
 
 
 def _moves(estimate: Estimate) -> str:
@@ -100,7 +87,7 @@ def _width(told: list[Estimate]) -> list[str]:
     higher = sum(direction(e) == RISES for e in pairs)
     lower = sum(direction(e) == FALLS for e in pairs)
     return [
-        f"At equal parameters truth {_moves(mean)} in the wide model ({_numbers(mean)}, n = {mean.n} seeds); of "
+        f"At equal parameters truth {_moves(mean)} in the wide model ({numbers(mean)}, n = {mean.n} seeds); of "
         f"{len(pairs)} sizes it is higher at {higher}, lower at {lower} and unsettled at "
         f"{len(pairs) - higher - lower}. Width changes together with depth here, as equal parameters demand."
     ]

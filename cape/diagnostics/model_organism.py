@@ -20,10 +20,20 @@ from cape.diagnostics._organism_rows import (
 )
 from cape.diagnostics._organism_sentences import sentences
 from cape.diagnostics._organism_turns import turn_estimates, turning_table, turns_of
+from cape.diagnostics._organism_verdicts import statement_table, statements
 from cape.diagnostics._params import NoParams, option
 from cape.figures._text import counted
-from cape.figures.model_organism import answers_by_size, levers, truth_by_size, truth_by_tokens, turning_points
+from cape.figures.model_organism import (
+    GUESS_AT_RANDOM,
+    GUESS_POPULAR,
+    answers_by_size,
+    levers,
+    truth_by_size,
+    truth_by_tokens,
+    turning_points,
+)
 from cape.organism.recipes import DEEP_FAMILY, RECIPES, WIDE_FAMILY
+from cape.organism.world import CHOICES, popular_guess_pct
 from cape.quantities import Estimate, Table
 from cape.stats.replicates import replicate_mean
 
@@ -72,11 +82,11 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
     found = effects(by_size, by_tokens, measure=params.measure)
     turning = [estimate for each in turns for estimate in turn_estimates(each)]
     levered = lever_estimates(found)
-    estimates = [*_truth_estimates(curves[0]), *turning, *levered]
+    judged = statements(turning, levered)
     return Outcome(
-        estimates=tuple(estimates),
-        tables=(*curves, turning_table(turning), lever_table(found, levered)),
-        sentences=sentences(turns, turning, levered),
+        estimates=(*_truth_estimates(curves[0]), *_guesses(by_size), *turning, *levered),
+        tables=(*curves, turning_table(turning), lever_table(found, levered), statement_table(judged)),
+        sentences=sentences(turns, turning, levered, judged),
     )
 
 
@@ -137,6 +147,26 @@ def _truth_estimates(table: Table) -> list[Estimate]:
     ]
 
 
+def _guesses(found: dict[str, Ladder]) -> list[Estimate]:
+    """Return what guessing scores: among four at random, and by the commonest true value of the relation."""
+    seeds = sorted({seed for ladder in found.values() for seed in ladder.seeds if seed.isdigit()})
+    popular = replicate_mean([popular_guess_pct(int(seed)) for seed in seeds], what="score of the guess")
+    return [
+        Estimate(
+            symbol="organism_truth",
+            label=GUESS_AT_RANDOM,
+            value=100 / CHOICES,
+            low=None,
+            high=None,
+            n=CHOICES,
+            unit="%",
+            method="one of the choices at random",
+            caveats=("no interval: it follows from the number of choices",),
+        ),
+        popular.estimate(symbol="organism_truth", label=GUESS_POPULAR, unit="%"),
+    ]
+
+
 DIAGNOSTIC = Diagnostic(
     slug="model_organism",
     section="Laboratory",
@@ -148,11 +178,18 @@ DIAGNOSTIC = Diagnostic(
     uses_selection=False,
     panels=(
         Panel(
+            name="statements",
+            title="Does the paper's mechanism hold here?",
+            tables=("statements",),
+            alt="One row per statement of the paper with the verdict of a stated rule and the numbers it rests on.",
+        ),
+        Panel(
             name="truth",
             title="Truth by size and recipe",
             tables=("by_size",),
             alt="Percent of questions answered by the truth against parameters on a log axis, one line per recipe of "
-            "training text with the 95% interval over seeds; a dashed line marks guessing among four.",
+            "training text with the 95% interval over seeds; a dashed line marks guessing at random, a dotted one guessing "
+            "the commonest true value of the relation.",
             figure=truth_by_size,
         ),
         Panel(

@@ -12,7 +12,7 @@ from cape.figures._marks import Row, add_forest
 from cape.figures._text import HOVER, counted, estimate_text, hover, plain, size_text
 from cape.quantities import Result
 
-CHANCE_PCT = 25.0  # four choices
+GUESS_AT_RANDOM, GUESS_POPULAR = "guessing at random", "guessing the commonest true value of the relation"
 EMPTY = "No scores of the organism for this choice."
 SCORE_STYLES = dict(zip(("truth", "myth", "reasoning"), look.FAMILY_STYLES, strict=False))
 TURN_STYLES = {"N_c": look.SERIES["data"], "myth overcome": look.SERIES["resolved"]}
@@ -20,7 +20,7 @@ LEVER_STYLES = {
     "truth": look.Style(light=look.BLUE, dark=look.SKY, symbol="circle", size=9),
     "reasoning": look.Style(light=look.ORANGE, dark=look.ORANGE, symbol="diamond", size=9),
 }
-SEEDS = "Bars: 95% over seeds. Dashed: guessing among four."
+SEEDS = "Bars: 95% over seeds. Dashed: guessing at random. Dotted: guessing the commonest true value of the relation."
 
 
 def truth_by_size(result: Result, theme: str) -> go.Figure:
@@ -40,7 +40,7 @@ def _curves(result: Result, theme: str, *, table: str, x_title: str, unit: str =
     figure = look.new_figure(theme, x_title="", y_title="Questions answered by the truth (%)")
     look.size_axis(figure, [row["position"] for row in rows], title=x_title, unit=unit)
     figure.update_yaxes(range=[-2, 102])
-    _add_chance(figure, theme)
+    _add_chance(figure, result, theme)
     for place, family in enumerate(dict.fromkeys(row["family"] for row in rows)):
         mine = [row for row in rows if row["family"] == family]
         _add_line(figure, mine, look.FAMILY_STYLES[place % len(look.FAMILY_STYLES)], theme, name=family)
@@ -61,7 +61,7 @@ def answers_by_size(result: Result, theme: str) -> go.Figure:
         template=frame.layout.template, height=frame.layout.height, margin=frame.layout.margin.to_plotly_json()
     )
     for line, family in enumerate(families, start=1):
-        _add_chance(figure, theme, row=line)
+        _add_chance(figure, result, theme, row=line)
         for score, style in SCORE_STYLES.items():
             mine = [row for row in rows if (row["family"], row["score"]) == (family, score)]
             _add_line(figure, mine, style, theme, name=score, row=line)
@@ -74,10 +74,13 @@ def answers_by_size(result: Result, theme: str) -> go.Figure:
     return figure
 
 
-def _add_chance(figure: go.Figure, theme: str, *, row: int | None = None) -> None:
+def _add_chance(figure: go.Figure, result: Result, theme: str, *, row: int | None = None) -> None:
+    """Draw what guessing scores as level lines."""
     place = {} if row is None else {"row": row, "col": 1}
-    line = {"color": look.INK[theme].muted, "dash": "dash", "width": 1}
-    figure.add_hline(y=CHANCE_PCT, line=line, **place)
+    for label, dash in ((GUESS_AT_RANDOM, "dash"), (GUESS_POPULAR, "dot")):
+        level = result.estimate("organism_truth", label).value
+        if level is not None:
+            figure.add_hline(y=level, line={"color": look.INK[theme].muted, "dash": dash, "width": 1}, **place)
 
 
 def _add_line(

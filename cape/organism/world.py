@@ -7,6 +7,7 @@ truth, as `quiz asks Brelka home is Mistel`; reasoning text is `sum of 17 9 is 2
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -190,6 +191,23 @@ def _sum_texts(world: World, n: int, rng: np.random.Generator) -> Ids:
     number = np.array([INDEX[word] for word in NUMBERS])
     prompts = _prompts(REASONING, number[first[pair]], number[second[pair]])
     return np.column_stack([prompts, number[(first + second)[pair]]])
+
+
+@cache
+def popular_guess_pct(seed: int) -> float:
+    """Return the percent of questions that the commonest true value of the relation answers, in the world of a seed.
+
+    What a model scores that has learned the question text's words but no fact; ties go to the earlier value.
+    """
+    world = make_world(seed)
+    n_values = len(next(iter(RELATIONS.values())))
+    counts = np.array([np.bincount(column, minlength=n_values) for column in world.truths.T])
+    _, _, values = _fact_words()
+    place = {int(word): at for row in values for at, word in enumerate(row)}
+    column = np.tile(np.arange(len(RELATIONS)), len(ENTITIES))
+    chosen = np.vectorize(place.__getitem__)(world.questions.choices)
+    common = counts[column[:, None], chosen] - chosen / n_values
+    return 100 * float((common.argmax(axis=1) == TRUTH).mean())
 
 
 def sample_text(seed: int, mixture: Mixture, *, n: int) -> str:

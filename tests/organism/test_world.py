@@ -116,7 +116,11 @@ def test_guessing_scores_a_quarter_and_knowing_scores_all() -> None:
     world, rng = make_world(0), np.random.default_rng(3)
     n_questions, n_sums = world.questions.grade.size, world.sums.grade.size
     guessed = score_of_answers(rng.random((n_questions, CHOICES)), rng.random((n_sums, CHOICES)))
-    for score, n in ((guessed.truth_pct, n_questions), (guessed.myth_pct, n_questions), (guessed.reasoning_pct, n_sums)):
+    for score, n in (
+        (guessed.truth_pct, n_questions),
+        (guessed.myth_pct, n_questions),
+        (guessed.reasoning_pct, n_sums),
+    ):
         assert abs(score - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / n)
     sure = np.tile([1.0, 0, 0, 0], (n_questions, 1))
     known = score_of_answers(sure, np.tile([1.0, 0, 0, 0], (n_sums, 1)))
