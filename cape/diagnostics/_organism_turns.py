@@ -30,6 +30,7 @@ from cape.stats.replicates import Overtaking, overtaking, replicate_mean
 
 PARAMETERS = "parameters"
 OVERCOME = "myth overcome"
+BY_SEED_WORDS = "by seed: "
 BY_SEED: dict[Estimator, Callable[[Points], tuple[Inference, Turn]]] = {
     Estimator.SIGN_BRACKET: lambda points: sign_bracket(family_steps(points)),
     Estimator.LINE_ZERO: lambda points: weighted_line_zero(family_steps(points)),
@@ -42,10 +43,12 @@ class Turns:
     """What one ladder says of the turn: by estimator within seeds, over seeds at once, and where the myth goes.
 
     by_seed : log10 N by estimator, (n_seeds,), NaN where a seed has none. overcome : (n_seeds,) log10 N likewise.
+    statuses : what the intervals of each seed say, by estimator.
     """
 
     ladder: Ladder
     by_seed: dict[Estimator, NDArray[np.float64]]
+    statuses: dict[Estimator, tuple[Turn, ...]]
     over_seeds: dict[str, Inference]
     overcome: NDArray[np.float64]
     outcomes: tuple[Overtaking, ...]
@@ -60,6 +63,7 @@ def turns_of(ladder: Ladder, *, measure: str, n_resamples: int, rng: np.random.G
     return Turns(
         ladder=ladder,
         by_seed={name: _values([inference.value for inference, _ in pairs]) for name, pairs in found.items()},
+        statuses={name: tuple(status for _, status in pairs) for name, pairs in found.items()},
         over_seeds=_over_seeds(every, n_resamples=n_resamples, rng=rng),
         overcome=_values([value for value, _ in overtaken]),
         outcomes=tuple(outcome for _, outcome in overtaken),
@@ -89,16 +93,19 @@ def turn_estimates(turns: Turns) -> list[Estimate]:
     """Return N_c by every estimator, the size at which the myth is overcome, and the ratio of the two."""
     family = turns.ladder.family
     estimates = [
-        _in_parameters(replicate_mean(values, what=f"log10 of the {name}"), "N_organism", f"{family}: {name}")
+        _in_parameters(
+            replicate_mean(values, what=name), "N_organism", f"{family}: {name}", (_by_seed(turns.statuses[name]),)
+        )
         for name, values in turns.by_seed.items()
     ]
     estimates += [
         _in_parameters(found, "N_organism", f"{family}: {name}, over seeds") for name, found in turns.over_seeds.items()
     ]
-    overcome = replicate_mean(turns.overcome, what="log10 of the size at which the myth is overcome")
-    estimates.append(_in_parameters(overcome, "N_overcome", f"{family}: {OVERCOME}"))
+    overcome = replicate_mean(turns.overcome, what="size at which the myth is overcome")
+    seen = (_by_seed(turns.outcomes),)
+    estimates.append(_in_parameters(overcome, "N_overcome", f"{family}: {OVERCOME}", seen))
     for name, values in turns.by_seed.items():
-        ratio = replicate_mean(values - turns.overcome, what=f"log10 ratio of the {name}")
+        ratio = replicate_mean(values - turns.overcome, what=f"ratio of the {name}")
         estimates.append(_powers(ratio).estimate(symbol="N_c_over_overcome", label=f"{family}: {name}", unit="x"))
     return [*estimates, *_counts(turns)]
 
@@ -122,11 +129,25 @@ def _counts(turns: Turns) -> list[Estimate]:
 def _powers(found: Inference) -> Inference:
     """Return 10 to the power of an inference."""
     value, low, high = (None if x is None else float(10.0**x) for x in (found.value, found.low, found.high))
-    return replace(found, value=value, low=low, high=high, draws=None, method=f"{found.method}; as a power of 10")
+    method = f"{found.method}; formed in log10, given as a size or ratio"
+    return replace(found, value=value, low=low, high=high, draws=None, method=method)
 
 
-def _in_parameters(found: Inference, symbol: str, label: str) -> Estimate:
-    return _powers(found).estimate(symbol=symbol, label=label, unit=PARAMETERS)
+def _in_parameters(found: Inference, symbol: str, label: str, caveats: tuple[str, ...] = ()) -> Estimate:
+    return _powers(found).estimate(symbol=symbol, label=label, unit=PARAMETERS, caveats=caveats)
+
+
+def _by_seed(statuses: tuple[Turn, ...] | tuple[Overtaking, ...]) -> str:
+    """Return how many seeds have which status, the commonest first."""
+    return BY_SEED_WORDS + ", ".join(f"{status} in {n}" for status, n in Counter(statuses).most_common())
+
+
+def _status(estimate: Estimate) -> str:
+    """Return why there is no size, in few words; empty where there is one."""
+    if estimate.value is not None:
+        return ""
+    told = [caveat for caveat in estimate.caveats if caveat.startswith(BY_SEED_WORDS)]
+    return told[0].removeprefix(BY_SEED_WORDS) if told else estimate.caveats[0].partition(":")[0]
 
 
 def turning_table(estimates: list[Estimate]) -> Table:
@@ -140,16 +161,17 @@ def turning_table(estimates: list[Estimate]) -> Table:
             "low": e.low,
             "high": e.high,
             "n": e.n,
+            "status": _status(e),
             "caveats": "; ".join(e.caveats),
         }
         for e in estimates
         if e.symbol in ("N_organism", "N_overcome")
     ]
     numbers = dict.fromkeys(("value", "low", "high"), pl.Float64)
-    schema = dict.fromkeys(("label", "family", "kind"), pl.String) | numbers | {"n": pl.Int64, "caveats": pl.String}
+    words = dict.fromkeys(("label", "family", "kind", "status", "caveats"), pl.String)
     return Table(
         name="turning_points",
         title="N_c by estimator, and where the myth is overcome",
-        frame=pl.DataFrame(rows, schema=schema),
+        frame=pl.DataFrame(rows, schema={**words, **numbers, "n": pl.Int64}),
         units=dict.fromkeys(numbers, PARAMETERS),
     )

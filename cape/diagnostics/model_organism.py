@@ -188,8 +188,8 @@ DIAGNOSTIC = Diagnostic(
             title="Truth by size and recipe",
             tables=("by_size",),
             alt="Percent of questions answered by the truth against parameters on a log axis, one line per recipe of "
-            "training text with the 95% interval over seeds; a dashed line marks guessing at random, a dotted one guessing "
-            "the commonest true value of the relation.",
+            "training text with the 95% interval over seeds; a dashed line marks guessing at random, a dotted one "
+            "guessing the commonest true value of the relation.",
             figure=truth_by_size,
         ),
         Panel(

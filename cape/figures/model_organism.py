@@ -25,12 +25,12 @@ SEEDS = "Bars: 95% over seeds. Dashed: guessing at random. Dotted: guessing the 
 
 def truth_by_size(result: Result, theme: str) -> go.Figure:
     """Return the truth score by parameters, one line per family."""
-    return _curves(result, theme, table="by_size", x_title="Parameters")
+    return _curves(result, theme, table="by_size", x_title="Size")
 
 
 def truth_by_tokens(result: Result, theme: str) -> go.Figure:
     """Return the truth score by training tokens, one line per model size."""
-    return _curves(result, theme, table="by_tokens", x_title="Training tokens", unit="words")
+    return _curves(result, theme, table="by_tokens", x_title="Training text", unit="words")
 
 
 def _curves(result: Result, theme: str, *, table: str, x_title: str, unit: str = "parameters") -> go.Figure:
@@ -61,13 +61,13 @@ def answers_by_size(result: Result, theme: str) -> go.Figure:
         template=frame.layout.template, height=frame.layout.height, margin=frame.layout.margin.to_plotly_json()
     )
     for line, family in enumerate(families, start=1):
-        _add_chance(figure, result, theme, row=line)
         for score, style in SCORE_STYLES.items():
             mine = [row for row in rows if (row["family"], row["score"]) == (family, score)]
             _add_line(figure, mine, style, theme, name=score, row=line)
+        _add_chance(figure, result, theme, row=line)
     look.size_axis(figure, [row["position"] for row in rows], title="")
     figure.update_xaxes(title_text="")
-    figure.update_xaxes(title_text="Parameters (log scale)", row=len(families))
+    figure.update_xaxes(title_text="Size (parameters, log scale)", row=len(families))
     figure.update_yaxes(range=[-4, 104], title_text="% of items")
     figure.update_layout(legend_y=1 + 24 / (190 * len(families)), margin_t=56)
     look.note(figure, theme, SEEDS, _seed_note(rows))
@@ -166,7 +166,7 @@ def _add_lacking(figure: go.Figure, rows: Sequence[Row], theme: str) -> None:
             x=[10**low for _ in rows],
             y=[row["y"] for row in rows],
             mode="text",
-            text=[" none" for _ in rows],
+            text=[f" none: {plain(row['status'])}" for row in rows],
             textposition="middle right",
             textfont={"size": look.SMALL_SIZE, "color": look.INK[theme].muted},
             hovertext=[_turn_hover(row) for row in rows],

@@ -16,7 +16,7 @@ from cape.figures.theme import THEMES
 from cape.lake import Lake, LakePaths, build_lake
 from cape.organism.recipes import Job
 from cape.quantities import Result
-from tests.organism.planted import CURATION_GAIN, LOWEST, OVERCOME, WIDE_GAIN, organism_lake
+from tests.organism.planted import CURATION_GAIN, LOWEST, OVERCOME, WIDE_GAIN, organism_lake, web_truth
 
 DIAGNOSTIC = diagnostics.get("model_organism")
 SEEDS = 4
@@ -64,6 +64,33 @@ def test_the_planted_levers_are_found(planted: Lake) -> None:
     assert falls[0].value < 0 < falls[1].value
 
 
+def test_each_statement_is_judged_by_its_rule_and_can_come_out_against_the_paper(planted: Lake) -> None:
+    """In the planted ladders the fall is the same on curated text, and the turn lies below the myth's end."""
+    verdicts = dict(run(planted).table("statements").frame.select("statement", "verdict").iter_rows())
+    assert verdicts == {
+        "On web text truth first falls and then rises with scale.": "holds here",
+        "Curated text removes the fall.": "does not hold here",
+        "At equal parameters a wider model tells more truth.": "holds here",
+        "N_c is the size at which the truth overcomes the myth.": "does not hold here",
+    }
+
+
+def test_a_narrow_model_that_tells_more_truth_speaks_against_width(tmp_path: Path, lake_paths: LakePaths) -> None:
+    def narrow_is_better(job: Job, log10_n: float) -> float:
+        return web_truth(job, log10_n) - 2 * WIDE_GAIN * (job.family == "web wide")
+
+    result = other_lake(tmp_path, lake_paths, narrow_is_better)
+    verdicts = dict(result.table("statements").frame.select("statement", "verdict").iter_rows())
+    assert verdicts["At equal parameters a wider model tells more truth."] == "does not hold here"
+
+
+def test_what_guessing_scores_stands_beside_the_models(planted: Lake) -> None:
+    result = run(planted)
+    assert result.estimate("organism_truth", "guessing at random").value == 25
+    popular = result.estimate("organism_truth", "guessing the commonest true value of the relation")
+    assert popular.n == SEEDS and 25 < popular.value < 45
+
+
 def test_probability_and_chosen_answer_are_two_measures_of_one_end(planted: Lake) -> None:
     chosen, mass = run(planted), run(planted, measure="probability")
     label = "web: myth overcome"
@@ -97,7 +124,7 @@ def test_a_myth_that_is_never_overcome_has_no_size(tmp_path: Path, lake_paths: L
     outcomes = {e.label: e.value for e in result.estimates if e.symbol == "n_seeds_overcome"}
     assert sum(outcomes.values()) == SEEDS
     assert (end.value is None) == (outcomes["web: overtaken"] == 0)
-    assert "falls with size, and no rise after the fall is settled" in result.sentences[0]
+    assert any("falls with size, and no rise after the fall is settled" in text for text in result.sentences)
 
 
 def test_a_lake_without_the_organism_says_what_to_run(tmp_path: Path, lake_paths: LakePaths) -> None:
