@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -69,23 +68,30 @@ def train(
     paths = LakePaths.from_environment()
     folder = out or working_folder(paths)
     jobs = chosen_jobs(FULL, family=family, shape=shape, seed=seed)
+    if ship and len(jobs) < len(FULL.jobs()):
+        raise BadParameterError("--ship replaces every shipped score. Leave out --family, --shape and --seed with it.")
     require_torch()
+    held = None if ship else shipped_scores(paths)
     started = time.perf_counter()
     with _progress(jobs, held=len(held_records(jobs, folder))) as on_finished:
         records = run_jobs(jobs, folder, workers=workers, on_finished=on_finished)
     typer.echo(f"{len(records)} models in {folder}, {time.perf_counter() - started:.0f} s.")
-    if ship:
-        command = shlex.join(["cape", "organism", "train", *([f"--family={family}"] if family else []), "--ship"])
-        landed = land_organism(records, paths=paths, command=command, date=datetime.date.today().isoformat())
-        shipped = ship_checkpoints([job.name for job in jobs], folder, paths=paths)
-        typer.echo(f"{len(landed)} tables landed, checkpoints of {len(shipped)} recipes shipped.")
+    if held is None:
+        _ship(records, [job.name for job in jobs], folder, paths)
         return
-    compared = compare(
-        tables_of(ladder_entries(records))["scores"].select(pl.all().cast(pl.String)), shipped_scores(paths)
-    )
+    new = tables_of(ladder_entries(records))["scores"].select(pl.all().cast(pl.String))
+    compared = compare(new, held)
     _print_comparison(compared)
     if not compared.is_repeated:
         raise typer.Exit(NOT_REPEATED)
+
+
+def _ship(records: list[dict[str, Any]], names: list[str], folder: Path, paths: LakePaths) -> None:
+    """Write scores and checkpoints into the lake and say what was written."""
+    today = datetime.date.today().isoformat()
+    landed = land_organism(records, paths=paths, command="cape organism train --ship", date=today)
+    shipped = ship_checkpoints(names, folder, paths=paths)
+    typer.echo(f"{len(landed)} tables landed, checkpoints of {len(shipped)} recipes shipped.")
 
 
 @app.command("eval")

@@ -45,6 +45,7 @@ def test_show_prints_texts_a_question_and_sums(cape: Callable[..., Answer]) -> N
         (["show", "--recipe", "wbe"], ["'wbe'", "web, middle, curated"]),
         (["train", "--shape", "d5-l1"], ["'d5-l1'", "d4-l2"]),
         (["train", "--seed", "99"], ["seed 99", "Seeds: 0"]),
+        (["train", "--seed", "1", "--ship"], ["--ship replaces every shipped score"]),
     ],
 )
 def test_a_wrong_name_is_refused_with_the_known_ones(
