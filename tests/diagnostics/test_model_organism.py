@@ -12,7 +12,7 @@ import pytest
 
 from cape import diagnostics
 from cape.diagnostics import DIAGNOSTICS
-from cape.errors import NotEnoughDataError
+from cape.errors import BadParameterError, NotEnoughDataError
 from cape.figures.theme import THEMES
 from cape.lake import Lake, LakePaths, build_lake
 from cape.organism.recipes import Job
@@ -184,3 +184,9 @@ def test_an_unbuilt_part_of_the_lake_is_no_silent_zero(tmp_path: Path, lake_path
         assert lake.read("mart_organism", panel="organism").is_empty()
     finally:
         lake.close()
+
+
+def test_a_panel_without_scores_is_refused_in_words(planted: Lake) -> None:
+    """The planted lake names the author's panel and holds none of its scores."""
+    with pytest.raises(BadParameterError, match="'author' holds no scores yet"):
+        diagnostics.run("local_coupling", {"panel": "author"}, planted)
