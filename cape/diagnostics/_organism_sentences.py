@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.diagnostics._organism_levers import CURATION, SCALE, TOKENS, WIDTH
 from cape.diagnostics._organism_turns import Turns
 from cape.diagnostics._organism_verdicts import FALLS, OPEN, RISES, Statement, direction, numbers
+from cape.figures._text import counted
 from cape.organism.model import INSTALL_LINE
 from cape.quantities import Estimate
 from cape.stats.replicates import Overtaking
@@ -45,7 +46,7 @@ def _shape(turns: Turns, told: list[Estimate]) -> str:
         shape = "has one seed, with which no change can be settled"
     return (
         f"With {name} text truth {shape}: from the first to the lowest size {numbers(fall)}; from there to the last "
-        f"{numbers(rise)} (n = {fall.n} seeds)."
+        f"{numbers(rise)} (n = {counted(fall.n, 'seed')})."
     )
 
 
@@ -72,7 +73,7 @@ def _against(turns: Turns, turning: list[Estimate]) -> str:
 
 def _effect(estimate: Estimate) -> str:
     label = estimate.label.removeprefix(f"{CURATION}, ")
-    return f"Curation, {label}: truth {_moves(estimate)} ({numbers(estimate)}, n = {estimate.n} seeds)."
+    return f"Curation, {label}: truth {_moves(estimate)} ({numbers(estimate)}, n = {counted(estimate.n, 'seed')})."
 
 
 def _moves(estimate: Estimate) -> str:
@@ -87,7 +88,7 @@ def _width(told: list[Estimate]) -> list[str]:
     higher = sum(direction(e) == RISES for e in pairs)
     lower = sum(direction(e) == FALLS for e in pairs)
     return [
-        f"At equal parameters truth {_moves(mean)} in the wide model ({numbers(mean)}, n = {mean.n} seeds); of "
+        f"At equal parameters truth {_moves(mean)} in the wide model ({numbers(mean)}, n = {counted(mean.n, 'seed')}); of "
         f"{len(pairs)} sizes it is higher at {higher}, lower at {lower} and unsettled at "
         f"{len(pairs) - higher - lower}. Width changes together with depth here, as equal parameters demand."
     ]

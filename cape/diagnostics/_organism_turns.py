@@ -14,9 +14,11 @@ from cape.diagnostics._n_c import FIXED_EFFECTS, LOGISTIC
 from cape.diagnostics._organism_rows import MEASURES, Ladder
 from cape.diagnostics._plain_estimates import count
 from cape.errors import NotEnoughDataError
+from cape.figures._text import counted
 from cape.quantities import Estimate, Table
 from cape.stats.coupling import family_steps
 from cape.stats.critical_scale import (
+    STEPWISE,
     Estimator,
     Turn,
     fixed_effect_quadratic,
@@ -94,7 +96,10 @@ def turn_estimates(turns: Turns) -> list[Estimate]:
     family = turns.ladder.family
     estimates = [
         _in_parameters(
-            replicate_mean(values, what=name), "N_organism", f"{family}: {name}", (_by_seed(turns.statuses[name]),)
+            replicate_mean(values, what=name),
+            "N_organism",
+            f"{family}: {name}",
+            (_by_seed(turns.statuses[name]), *((STEPWISE,) if name is Estimator.SIGN_BRACKET else ())),
         )
         for name, values in turns.by_seed.items()
     ]
@@ -139,7 +144,9 @@ def _in_parameters(found: Inference, symbol: str, label: str, caveats: tuple[str
 
 def _by_seed(statuses: tuple[Turn, ...] | tuple[Overtaking, ...]) -> str:
     """Return how many seeds have which status, the commonest first."""
-    return BY_SEED_WORDS + ", ".join(f"{status} in {n}" for status, n in Counter(statuses).most_common())
+    return BY_SEED_WORDS + ", ".join(
+        f"{status} in {counted(n, 'seed')}" for status, n in Counter(statuses).most_common()
+    )
 
 
 def _status(estimate: Estimate) -> str:
