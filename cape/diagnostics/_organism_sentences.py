@@ -88,8 +88,8 @@ def _width(told: list[Estimate]) -> list[str]:
     higher = sum(direction(e) == RISES for e in pairs)
     lower = sum(direction(e) == FALLS for e in pairs)
     return [
-        f"At equal parameters truth {_moves(mean)} in the wide model ({numbers(mean)}, n = {counted(mean.n, 'seed')}); of "
-        f"{len(pairs)} sizes it is higher at {higher}, lower at {lower} and unsettled at "
+        f"At equal parameters truth {_moves(mean)} in the wide model ({numbers(mean)}, n = {counted(mean.n, 'seed')}); "
+        f"of {len(pairs)} sizes it is higher at {higher}, lower at {lower} and unsettled at "
         f"{len(pairs) - higher - lower}. Width changes together with depth here, as equal parameters demand."
     ]
 
