@@ -13,13 +13,14 @@ export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help app lake test test-light test-heavy lint docs bench clean
+.PHONY: help app lake test test-light test-heavy lint docs bench organism clean
 
 help:
 	@echo "make app    set up, build the lake and start the workbench"
 	@echo "make test   set up, check the code and run every test"
 	@echo "make lint   check the code only      make docs   write the generated parts of the README"
 	@echo "make lake   build the lake only      make bench  measure speed and memory"
+	@echo "make organism   train the model organism anew and compare it with the shipped scores"
 	@echo "make clean  remove environments, built files and caches"
 
 # An environment is made anew when what it is made from changes, so that nothing old stays in it.
@@ -48,7 +49,7 @@ lake: .venv/.stamp
 	$(APP) -m cape build
 
 # The heavy environment (several GB to fetch and install) is built only where there is heavy code to test.
-test: lint test-light $(if $(wildcard cape/internals),test-heavy)
+test: lint test-light $(if $(wildcard cape/internals cape/organism),test-heavy)
 
 # Tests are dealt out by file, so that the browser tests of one file share one worker and one server.
 test-light: .venv-light/.stamp
@@ -69,6 +70,10 @@ docs: .venv-light/.stamp
 
 bench: .venv-light/.stamp
 	$(LIGHT) scripts/benchmark.py
+
+# Into build/organism; finished models there are kept, so that a cancelled run goes on.
+organism: .venv-heavy/.stamp
+	$(HEAVY) scripts/train_organism.py --workers $(WORKERS) --out build/organism
 
 clean:
 	rm -rf .venv .venv-light .venv-heavy *.egg-info build dist artifacts htmlcov .coverage .coverage.*

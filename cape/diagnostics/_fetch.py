@@ -13,6 +13,8 @@ from cape.diagnostics._params import ALL_FAMILIES, Params, WindowParams, family_
 from cape.errors import NotEnoughDataError, UnknownNameError
 from cape.stats.inference import Points, Steps
 
+PARAMETERS = "parameters"
+AXIS_UNITS = {"tokens": "training tokens", "step": "training steps"}
 AT_SIZE = ("position", "position")
 BETWEEN_SIZES = ("position_from", "position_to")
 
@@ -42,11 +44,27 @@ def size_rows(params: Params, read: Read) -> pl.DataFrame:
     return frame.sort("family", "axis", "replicate", "x_protocol", "y_protocol", "position")
 
 
+def position_unit(rows: pl.DataFrame) -> str:
+    """Return what the positions of rows count: parameters, or training tokens or steps where all rows say so."""
+    axes = rows["axis"].unique().to_list()
+    return (
+        {"tokens": "training tokens", "step": "training steps"}.get(axes[0], PARAMETERS)
+        if len(axes) == 1
+        else PARAMETERS
+    )
+
+
+def axis_caveats(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Return a caveat where positions are no parameters, although the unit of a size says so."""
+    others = sorted(set(rows["axis"]) - {"params"})
+    return (f"positions are {position_unit(rows)}, not parameters; read the unit so",) if others else ()
+
+
 def points_of(rows: pl.DataFrame) -> Points:
     """Return the arrays of rows that have a size; standard errors that are unknown become NaN."""
     sized = rows.drop_nulls("position")
     return Points(
-        family=_words(sized, "family"),
+        family=_units(sized),
         log10_n=np.log10(_numbers(sized, "position")),
         x_pct=_numbers(sized, "x_pct"),
         y_pct=_numbers(sized, "y_pct"),
@@ -58,7 +76,7 @@ def points_of(rows: pl.DataFrame) -> Points:
 def steps_of(rows: pl.DataFrame) -> Steps:
     """Return the arrays of step rows; an undefined gamma is NaN."""
     return Steps(
-        family=_words(rows, "family"),
+        family=_units(rows),
         log10_n_mid=np.log10(_numbers(rows, "position_mid")),
         x_mid_pct=(_numbers(rows, "x_from_pct") + _numbers(rows, "x_to_pct")) / 2,
         gamma=_numbers(rows, "gamma"),
@@ -142,6 +160,12 @@ def in_window(rows: pl.DataFrame, params: Params, smallest: str, largest: str) -
 
 def _numbers(frame: pl.DataFrame, column: str) -> NDArray[np.float64]:
     return frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _units(frame: pl.DataFrame) -> NDArray[np.str_]:
+    """Return what is resampled: the families, or the replicates where one family was trained several times."""
+    is_one = frame["family"].n_unique() == 1 and frame["replicate"].n_unique() > 1
+    return _words(frame, "replicate" if is_one else "family")
 
 
 def _words(frame: pl.DataFrame, column: str) -> NDArray[np.str_]:

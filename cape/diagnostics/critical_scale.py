@@ -10,7 +10,7 @@ import polars as pl
 from cape.diagnostics import _n_c
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import pair_rows, points_of, require, step_rows, steps_of
+from cape.diagnostics._fetch import axis_caveats, pair_rows, points_of, require, step_rows, steps_of
 from cape.diagnostics._n_c_calibrated import with_turn_calibration
 from cape.diagnostics._params import WINDOW, Params, option
 from cape.diagnostics._specifications import SCOPES, critical_scale_curve, curve_estimates, curve_table
@@ -55,7 +55,7 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     rows = step_rows(params, read)
     require(rows, params, what="two sizes of one family")
     turns = _n_c.family_turns(params, read, n_draws=params.resamples)
-    estimates = [_family_estimate(turn) for turn in turns]
+    estimates = [_family_estimate(turn, axis_caveats(rows)) for turn in turns]
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
     if not _n_c.single_family(params):
         estimates += _population_estimates(params, read)
@@ -74,15 +74,18 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     )
 
 
-def _family_estimate(turn: _n_c.FamilyTurn) -> Estimate:
+def _family_estimate(turn: _n_c.FamilyTurn, caveats: tuple[str, ...]) -> Estimate:
     return to_billions(turn.inference).estimate(
-        symbol="N_c", label=f"{turn.family}: {turn.estimator}", unit=BILLIONS, caveats=(f"status: {turn.status}",)
+        symbol="N_c",
+        label=f"{turn.family}: {turn.estimator}",
+        unit=BILLIONS,
+        caveats=(f"status: {turn.status}", *caveats),
     )
 
 
 def _population_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
     rows = _n_c.population(params, read)
-    caveats = (rows.filter_text,)
+    caveats = (rows.filter_text, *axis_caveats(rows.steps))
     estimates = []
     for name, found in _n_c.population_turns(rows, params, read, n_resamples=params.resamples).items():
         if name == _n_c.LOGISTIC_LEVEL:

@@ -12,7 +12,7 @@ from cape.calibration.estimators import GAMMA, MEAN_GAMMA, SHARE_NEGATIVE
 from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import require, size_rows, step_rows, steps_of
+from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
 from cape.diagnostics._params import WINDOW
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
@@ -102,7 +102,9 @@ def step_table(name: str, title: str, rows: pl.DataFrame) -> Table:
         pl.col("variance_x").sqrt().alias("delta_x_se_pct"),
         pl.col("variance_y").sqrt().alias("delta_y_se_pct"),
     )
-    return Table(name=name, title=title, frame=shown.select(STEP_COLUMNS), units=STEP_UNITS)
+    unit = position_unit(rows)
+    units = {column: unit if of == PARAMETERS else of for column, of in STEP_UNITS.items()}
+    return Table(name=name, title=title, frame=shown.select(STEP_COLUMNS), units=units)
 
 
 def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:

@@ -14,6 +14,7 @@ from cape.symbols import (
     frontier_coupling,
     isocline,
     loss_blindness,
+    model_organism,
     ode_explorer,
     predictions,
     residual_field,
@@ -37,6 +38,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *residual_field.QUANTITIES,
     *cascade.QUANTITIES,
     *predictions.QUANTITIES,
+    *model_organism.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -19,7 +19,7 @@ from cape.quantities import Result
 from cape.symbols import QUANTITIES, SYMBOLS
 
 SINGLE_SOURCES = ("amin-pythia", "lmeval-2023", "amin-paper3a-text")
-PANELS = ("author", "author_by_family", "independent", "frontier", *SINGLE_SOURCES)
+PANELS = ("author", "author_by_family", "independent", "frontier", "organism", *SINGLE_SOURCES)
 SELECTING = [d for d in DIAGNOSTICS if d.uses_selection]
 WHOLE_LAKE = [d for d in DIAGNOSTICS if not d.uses_selection]
 # What a panel cannot answer: a rate in log10 N needs sizes, which the frontier panel does not have.

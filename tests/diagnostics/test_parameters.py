@@ -121,6 +121,8 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "n_sizes": ({}, "3"),
     "n_items": ({}, "1000 and 200"),
     "along": ({}, "sizes"),
+    "measure": ({}, "probability"),
+    "text": ({}, "web"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
@@ -199,7 +201,6 @@ def test_more_resamples_leave_point_values_alone(run: Any) -> None:
         ("phase_diagram", {"min_b": 1}, BadParameterError, ["parameter 'min_b'"]),
         ("local_coupling", {"panel": "autor"}, UnknownNameError, ["panel 'autor'", "author"]),
         ("local_coupling", {"panel": "zzz"}, UnknownNameError, ["panel 'zzz'", "author", "independent"]),
-        ("local_coupling", {"panel": "organism"}, BadParameterError, ["'organism'", "no scores"]),
         ("overview", {"family": "Pythya"}, UnknownNameError, ["family 'Pythya'", "Pythia"]),
         ("local_coupling", {"families": "OPT, Pythya"}, UnknownNameError, ["family 'Pythya'", "Pythia"]),
         ("trend_control", {"x": "hellaswg"}, UnknownNameError, ["benchmark 'hellaswg'", "hellaswag"]),
@@ -220,6 +221,8 @@ def test_more_resamples_leave_point_values_alone(run: Any) -> None:
         ("local_coupling", {"min_b": "big"}, BadParameterError, ["min_b", "'big'"]),
         ("local_coupling", {"min_b": -1}, BadParameterError, ["min_b", "-1"]),
         ("local_coupling", {"max_b": float("nan")}, BadParameterError, ["max_b", "nan"]),
+        ("model_organism", {"measure": "probabilty"}, UnknownNameError, ["measure 'probabilty'", "probability"]),
+        ("model_organism", {"text": "wbe"}, UnknownNameError, ["text 'wbe'", "web"]),
         ("critical_scale", {"curve": "this par"}, UnknownNameError, ["curve 'this par'", "this pair"]),
         ("claims", {"reproduced": "agree"}, UnknownNameError, ["reproduced 'agree'", "agrees"]),
         ("data", {"view": "mart_score"}, UnknownNameError, ["'mart_score'", "mart_scores"]),

@@ -74,7 +74,6 @@ def test_a_page_carries_the_whole_frame(slug: str, lake: Lake) -> None:
 
 REFUSED: dict[str, tuple[str, dict[str, str], str]] = {
     "panel": ("overview", {"panel": "nobody"}, "nobody"),
-    "panel without scores": ("overview", {"panel": "organism"}, "organism"),
     "family": ("local_coupling", {"family": "Nobody"}, "Nobody"),
     "family of another panel": ("phase_diagram", {"panel": "frontier", "family": "Pythia"}, "Pythia"),
     "benchmark": ("trend_control", {"x": "nothing"}, "nothing"),

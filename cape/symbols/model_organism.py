@@ -1,0 +1,63 @@
+"""Symbols of `model_organism`."""
+
+from __future__ import annotations
+
+from cape.quantities import Quantity
+
+SECTION = "model organism"
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity(
+        symbol="organism_truth",
+        name="truth told by the organism",
+        unit="%",
+        definition="Questions whose likeliest answer of four is the truth, or the mean probability of the truth among "
+        "the four, of one recipe and size; mean over seeds.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="N_organism",
+        name="critical scale of the organism",
+        unit="parameters",
+        definition="N_c of the organism's ladders by the estimators of the critical scale page: the size where gamma "
+        "of truth against reasoning turns from negative to positive.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="N_overcome",
+        name="size at which the myth is overcome",
+        unit="parameters",
+        definition="Size from which on the truth is answered more often than the myth, by linear interpolation of "
+        "their difference in log10 N within each seed.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="n_seeds_overcome",
+        name="seeds in which the myth is overcome",
+        unit="seeds",
+        definition="Seeds by what happens to the myth along their ladder.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="N_c_over_overcome",
+        name="N_c over the size at which the myth is overcome",
+        unit="x",
+        definition="Ratio of N_c to the size at which the myth is overcome, formed within each seed.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="lever_truth",
+        name="effect of a lever on truth",
+        unit="pp",
+        definition="Change of the truth score that one lever makes with everything else held, formed within each seed.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="lever_reasoning",
+        name="effect of a lever on reasoning",
+        unit="pp",
+        definition="Change of the reasoning score that one lever makes with everything else held, formed within each "
+        "seed.",
+        section=SECTION,
+    ),
+)
