@@ -47,11 +47,7 @@ def size_rows(params: Params, read: Read) -> pl.DataFrame:
 def position_unit(rows: pl.DataFrame) -> str:
     """Return what the positions of rows count: parameters, or training tokens or steps where all rows say so."""
     axes = rows["axis"].unique().to_list()
-    return (
-        {"tokens": "training tokens", "step": "training steps"}.get(axes[0], PARAMETERS)
-        if len(axes) == 1
-        else PARAMETERS
-    )
+    return AXIS_UNITS.get(axes[0], PARAMETERS) if len(axes) == 1 else PARAMETERS
 
 
 def axis_caveats(rows: pl.DataFrame) -> tuple[str, ...]:
