@@ -71,7 +71,7 @@ BASES = ("author", "independent")
 class CascadeParams(NoParams):
     """Which frontier rows and axes, how saturation is judged, and the base panel beside them."""
 
-    rows: str = option(EVERY, label="Frontier rows", help=ROWS_HELP, choices=ROWS)
+    scope: str = option(EVERY, label="Frontier rows", help=ROWS_HELP, choices=ROWS)
     axes: str = option(
         "", label="Axes", help="Frontier benchmarks, separated by commas; empty: SWE-bench, GPQA, IFEval and HLE."
     )
@@ -147,10 +147,10 @@ def _frontier(params: CascadeParams, read: Read) -> FrontierRows:
         raise BadParameterError(f"The axes are {', '.join(axes)}. Name at least two: a rotation leads to another one.")
     if params.current not in axes:
         raise UnknownNameError(f"The axis in use, {params.current}, is not among the axes {', '.join(axes)}. Add it.")
-    data = frontier_rows(known_scores(read, rows=params.rows), tuple(dict.fromkeys(axes)))
+    data = frontier_rows(known_scores(read, rows=params.scope), tuple(dict.fromkeys(axes)))
     if not len(data.scores):
         raise NotEnoughDataError(
-            f"No frontier model of '{params.rows}' has a score on {', '.join(axes)}. Pick other rows or axes."
+            f"No frontier model of '{params.scope}' has a score on {', '.join(axes)}. Pick other rows or axes."
         )
     return data
 
@@ -244,6 +244,6 @@ DIAGNOSTIC = Diagnostic(
             alt="One row per printed statement: what is printed, what public data give, or why nothing can be given.",
         ),
     ),
-    controls=("rows", "axes", "current", "top", "top_by", "rotate_below", "base", "resamples", "seed"),
+    controls=("scope", "axes", "current", "top", "top_by", "rotate_below", "base", "resamples", "seed"),
     claims=CASCADE,
 )

@@ -46,7 +46,7 @@ DATED, CONFIRMED, OPEN = "dated", "past", "open"
 class PredictionParams(NoParams):
     """Which frontier rows count, and the day on which the predictions are scored."""
 
-    rows: str = option(EVERY, label="Frontier rows", help=ROWS_HELP, choices=ROWS)
+    scope: str = option(EVERY, label="Frontier rows", help=ROWS_HELP, choices=ROWS)
     today: str = option(
         "",
         label="Scored on (YYYY-MM-DD)",
@@ -65,10 +65,10 @@ def compute(params: PredictionParams, read: Read) -> Outcome:
     labs = labs_of(read)
     foretold = [foretold_of(row, labs) for row in rows if is_dated(row)]
     dated = [
-        state_on(each, read, rows=params.rows, today=today, draws=(params.resamples, params.seed)) for each in foretold
+        state_on(each, read, rows=params.scope, today=today, draws=(params.resamples, params.seed)) for each in foretold
     ]
     undated = [statement_state(row, read, today) for row in rows if not is_dated(row)]
-    days = list(history(foretold, read, rows=params.rows, today=today, seed=params.seed))
+    days = list(history(foretold, read, rows=params.scope, today=today, seed=params.seed))
     estimates = (
         *_counts(dated, undated),
         *(estimate for state in dated for estimate in _of_state(state, today)),
@@ -251,7 +251,7 @@ def _history_table(days: Sequence[State]) -> Table:
 def _rows_table(params: PredictionParams, read: Read, today: date | None) -> Table:
     """Return, by source, how many frontier rows it delivers, how many stand, and since when they are known."""
     delivered = read("mart_frontier_scores")
-    standing = known_scores(read, rows=params.rows, known_by=today)
+    standing = known_scores(read, rows=params.scope, known_by=today)
     keys = ("source_id", "is_local", "known_at")
     counted = delivered.group_by(keys).agg(pl.len().cast(pl.Int64).alias("n_delivered"))
     stands = standing.group_by(keys).agg(pl.len().cast(pl.Int64).alias("n_standing"))
@@ -321,6 +321,6 @@ DIAGNOSTIC = Diagnostic(
             alt="One row per statement: status, value, what it rests on and what would decide it.",
         ),
     ),
-    controls=("rows", "today", "resamples", "seed"),
+    controls=("scope", "today", "resamples", "seed"),
     claims=PREDICTIONS,
 )

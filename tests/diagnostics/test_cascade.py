@@ -26,7 +26,7 @@ def wide(lake: Lake, panel: str) -> pl.DataFrame:
 
 
 def test_sigma_and_r_of_the_panel_are_those_of_plain_numpy(run: Any, lake: Lake) -> None:
-    result, table = run("cascade", rows=PANEL), wide(lake, "frontier")
+    result, table = run("cascade", scope=PANEL), wide(lake, "frontier")
     tops = {name: np.sort(table[name].drop_nulls())[::-1] for name in (SWE, GPQA)}
     spreads = {name: scores[0] - scores[4] for name, scores in tops.items()}
     for name, spread in spreads.items():
@@ -38,7 +38,7 @@ def test_sigma_and_r_of_the_panel_are_those_of_plain_numpy(run: Any, lake: Lake)
 
 
 def test_d_eff_and_first_loading_of_complete_rows_are_those_of_numpy(run: Any, lake: Lake) -> None:
-    result = run("cascade", rows="amin-nc3")
+    result = run("cascade", scope="amin-nc3")
     rows = wide(lake, "amin-nc3").drop_nulls().select(SWE, GPQA, "ifeval").to_numpy()
     values, vectors = np.linalg.eigh(np.cov(rows.T))
     label = f"paper's recipe, {SWE} + {GPQA} + ifeval: covariance"
@@ -142,7 +142,7 @@ def test_a_fall_is_the_steepest_within_one_family_and_source() -> None:
 
 @pytest.mark.parametrize("rows", ROWS)
 def test_every_choice_of_rows_is_answered(rows: str, run: Any) -> None:
-    assert run("cascade", rows=rows).estimates
+    assert run("cascade", scope=rows).estimates
 
 
 def test_tiers_and_copies_are_left_out_and_rivals_are_resolved_once(lake: Lake) -> None:
@@ -162,7 +162,7 @@ def test_tiers_and_copies_are_left_out_and_rivals_are_resolved_once(lake: Lake) 
         ({"top": 1}, BadParameterError, ["top", "2"]),
         ({"rotate_below": -0.1}, BadParameterError, ["rotate_below"]),
         ({"base": "frontier"}, UnknownNameError, ["'frontier'", "author"]),
-        ({"rows": "mine"}, UnknownNameError, ["'mine'"]),
+        ({"scope": "mine"}, UnknownNameError, ["'mine'"]),
     ],
 )
 def test_a_hostile_parameter_is_refused_in_words(
@@ -176,4 +176,4 @@ def test_a_hostile_parameter_is_refused_in_words(
 
 def test_axes_without_a_ratio_and_a_top_beyond_all_models_are_answered(run: Any) -> None:
     assert "undefined" in run("cascade", axes=f"{SWE}, hle").sentences[0]
-    assert run("cascade", rows="amin-frontier10", top=20).estimate("top_spread", f"{SWE}: labs").value is None
+    assert run("cascade", scope="amin-frontier10", top=20).estimate("top_spread", f"{SWE}: labs").value is None

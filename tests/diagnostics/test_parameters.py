@@ -53,6 +53,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "angle": ({}, "loading as printed"),
     "curated": ({}, "Qwen2.5"),
     "rows": ({}, "amin-frontier20"),
+    "scope": ({}, "frozen 34"),
     "benchmark_x": ({"rows": "every source"}, "ifeval"),
     "benchmark_y": ({"rows": "every source"}, "ifeval"),
     "subset": ({}, "core"),

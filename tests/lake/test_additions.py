@@ -206,7 +206,7 @@ def test_added_rows_change_predictions_and_the_cascade_from_their_day_on(own: La
     assert days.filter(pl.col("day") < date(2026, 10, 1))["value"].null_count() == days.height - 1
     spreads = diagnostics.run("cascade", {"resamples": 200}, lake).table("spreads").frame
     assert "gemini-9-pro" in spreads.filter(pl.col("axis") == "gpqa_diamond")["best"][0]
-    frozen = diagnostics.run("cascade", {"resamples": 200, "rows": "frozen 34"}, lake).table("spreads").frame
+    frozen = diagnostics.run("cascade", {"resamples": 200, "scope": "frozen 34"}, lake).table("spreads").frame
     assert "gemini-9" not in "".join(frozen["best"])
 
 

@@ -52,7 +52,7 @@ CASCADE: tuple[Settles, ...] = (
     Settles(
         claim_id="FRO-12",
         reproduced=side(
-            {"d_eff": Answer(symbol="d_eff_benchmarks", label=f"{PAPER}, {THREE}: covariance")}, rows=THREE_ROWS
+            {"d_eff": Answer(symbol="d_eff_benchmarks", label=f"{PAPER}, {THREE}: covariance")}, scope=THREE_ROWS
         ),
         supported=side(
             {"d_eff": Answer(symbol="d_eff_benchmarks", label=f"{THREE}: covariance")},
@@ -69,7 +69,7 @@ CASCADE: tuple[Settles, ...] = (
     ),
     Settles(
         claim_id="FRO-14",
-        reproduced=side(_loading(f"{IFEVAL}: {PAPER}, {THREE}: covariance"), rows=THREE_ROWS),
+        reproduced=side(_loading(f"{IFEVAL}: {PAPER}, {THREE}: covariance"), scope=THREE_ROWS),
         supported=side(_loading(f"{IFEVAL}: {THREE}: covariance")),
     ),
     Settles(
