@@ -114,11 +114,11 @@ def population_turns(rows: Population, params: Params, read: Read, *, n_resample
         turns[FIXED_EFFECTS] = fixed_effect_quadratic(points_of(rows.points), n_resamples=n_resamples, rng=rng)
     turns = {name: _with_coverage_caveat(found) for name, found in turns.items()}
     if not rows.points.is_empty():
-        turns[WITHIN_LINE] = _line(points_of(rows.points))
+        turns[WITHIN_LINE] = within_line(points_of(rows.points))
     return turns
 
 
-def _line(points: Points) -> Inference:
+def within_line(points: Points) -> Inference:
     """Return the zero of the within-family line, undefined with its reason where there are too few families."""
     try:
         return within_family_zero(points)

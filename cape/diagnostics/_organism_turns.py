@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cape.diagnostics._n_c import FIXED_EFFECTS, LOGISTIC
+from cape.diagnostics._n_c import FIXED_EFFECTS, LOGISTIC, WITHIN_LINE, within_line
 from cape.diagnostics._organism_rows import MEASURES, Ladder
 from cape.diagnostics._plain_estimates import count
 from cape.errors import NotEnoughDataError
@@ -88,6 +88,7 @@ def _over_seeds(every: list[Points], *, n_resamples: int, rng: np.random.Generat
         )
     except NotEnoughDataError as error:
         found[LOGISTIC] = Inference(value=None, low=None, high=None, n=0, method=LOGISTIC, caveats=(str(error),))
+    found[WITHIN_LINE] = within_line(points)
     return {name: replace(each, method=each.method.replace("famil", "seed famil")) for name, each in found.items()}
 
 

@@ -53,6 +53,8 @@ def test_the_planted_sizes_of_the_turn_and_of_the_myths_end_are_found(planted: L
         assert ratio.value == pytest.approx(LOWEST / OVERCOME, rel=1e-4)
         fixed = result.estimate("N_organism", f"{family}: fixed-effect quadratic, over seeds")
         assert fixed.value == pytest.approx(LOWEST, rel=1e-4)
+        line = result.estimate("N_organism", f"{family}: within-family line, over seeds")
+        assert line.n == SEEDS and line.value == pytest.approx(LOWEST, rel=0.2)
 
 
 def test_the_planted_levers_are_found(planted: Lake) -> None:
