@@ -44,6 +44,11 @@ def _shape(turns: Turns, told: list[Estimate]) -> str:
     shape = words.get(pair, "neither falls nor rises by more than the seeds differ")
     if fall.n < 2:
         shape = "has one seed, with which no change can be settled"
+    if fall.value == fall.low == fall.high == 0:
+        return (
+            f"With {name} text truth {shape}: no size is below the first; from there to the last {numbers(rise)} "
+            f"(n = {counted(fall.n, 'seed')})."
+        )
     return (
         f"With {name} text truth {shape}: from the first to the lowest size {numbers(fall)}; from there to the last "
         f"{numbers(rise)} (n = {counted(fall.n, 'seed')})."

@@ -32,6 +32,7 @@ from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.figures.analyze_curves import chances_by_place, gamma_at_size, position_plane, score_by_size
 from cape.figures.analyze_rows import matrix_at_size, profile_rows, what_if_rows
 from cape.quantities import Estimate, Phase, Table
+from cape.stats.critical_scale import PAPER_RANGE
 
 
 def compute(params: AnalyzeParams, read: Read) -> Outcome:
@@ -108,7 +109,7 @@ def _phase_sentences(subject: Subject, found: Phased, params: AnalyzeParams) -> 
     else:
         second = f"Gamma of {pair} by the local line is {text_of(gamma, 'pp/pp')}; its phase is {by_gamma}."
     scale = found.paper_n_c.value
-    if subject.log10_n is None or scale is None:
+    if subject.log10_n is None or scale is None or not PAPER_RANGE[0] < subject.log10_n < PAPER_RANGE[1]:
         return first, second
     side = Phase.TAX if subject.log10_n < scale else Phase.BONUS
     paper = f"By the paper's rule of size alone it is {side}: N_c in paper mode is {10 ** (scale - 9):.3g} B."

@@ -252,7 +252,7 @@ def _sentences(cell: pl.DataFrame, verdicts: pl.DataFrame, params: CalibrationPa
     return (
         f"{n} panels of {params.n_families} families, {params.n_sizes} sizes and {params.n_items} items were simulated "
         f"in each of {cell['world'].n_unique()} worlds with {resamples} resamples. Of {verdicts.height} estimators and "
-        f"tests of {params.quantity} these show no fault: {named}. Failing in some world: {bad}.",
+        f"tests of {params.quantity} these show no fault beyond simulation error: {named}. {bad} fail somewhere.",
         *((REQUIREMENT,) if params.quantity == QUANTITIES[0] else ()),
     )
 

@@ -35,6 +35,7 @@ from cape.diagnostics._frontier_tables import (
     rival_table,
     subset_name,
 )
+from cape.diagnostics._n_c import FEW_FAMILIES
 from cape.diagnostics.wiring.frontier_coupling import FRONTIER_COUPLING
 from cape.errors import BadParameterError, NotEnoughDataError
 from cape.figures.frontier_coupling import frontier_plane, left_out_errors, slope_rows, subset_rows_figure
@@ -186,9 +187,10 @@ def _sentences(
 def _line_sentence(by: dict, label: str, params: FrontierCouplingParams) -> str:
     r, slope = by[("r", f"{label}: {BY_LAB}")], by[("frontier_slope", f"{label}: {BY_LAB}")]
     models, labs = by[("n_models", label)], by[("n_labs", label)]
+    few = " With so few labs these intervals are likely too narrow." if labs.value < FEW_FAMILIES else ""
     return (
         f"{models.value:.0f} models of {labs.value:.0f} labs ({label}): r of {params.benchmark_y} and "
-        f"{params.benchmark_x} is {_text(r)}, the slope {_text(slope)}, labs as independent."
+        f"{params.benchmark_x} is {_text(r)}, the slope {_text(slope)}, labs as independent.{few}"
     )
 
 
@@ -210,7 +212,8 @@ def _quality(rows: pl.DataFrame) -> list[str]:
         (rows.filter(pl.col("x_source") != pl.col("y_source")).height, "with scores of two sources"),
     )
     told = [f"{count} {what}" for count, what in counts if count]
-    return [f"Of {rows.height} rows: {', '.join(told)}."] if told else []
+    ending = f"; the subset {THIRD_PARTY} takes values of other parties for these models where a source has them"
+    return [f"Of {rows.height} rows: {', '.join(told)}{ending if own.height else ''}."] if told else []
 
 
 def _text(estimate: Estimate) -> str:

@@ -268,7 +268,10 @@ def _sentences(
 ) -> tuple[str, ...]:
     day = "no day, as no frontier row has a date" if today is None else today.isoformat()
     chosen = "as asked" if params.today else "the newest day on which a frontier row of this lake became known"
-    told = [f"Scored on {day}, {chosen}: only rows known by then count, and days left run from then."]
+    told = [
+        f"Scored on {day}, {chosen}: for dated predictions only rows known by then count, and days left run from then; "
+        "statements without a date rest on the whole lake."
+    ]
     tally = ", ".join(f"{sum(s.checked.status is status for s in dated)} {status}" for status in Status)
     by_value = ", ".join(f"{sum(s.checked.by_value is status for s in dated)} {status}" for status in Status)
     told.append(

@@ -40,7 +40,7 @@ def regimes_by_size(from_log10_n: Array, to_log10_n: Array, *, band: tuple[float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regression:
-    """A least-squares fit of one regime. terms : one Inference per column. df : rows less columns. error : RMS."""
+    """A least-squares fit of one regime. terms : one Inference per column. df : rows less columns or 0. error : RMS."""
 
     terms: tuple[Inference, ...]
     coefficients: Array | None
@@ -58,7 +58,7 @@ def regress(
     with one family, Student's t on the degrees of freedom left; none where none is left. Undefined if singular.
     """
     n, m = columns.shape
-    df = n - m
+    df = max(n - m, 0)
     solved = _solve(columns, target, np.ones((1, n))) if n >= m else np.full((1, m), np.nan)
     if np.isnan(solved).any():
         why = (f"undefined: {m} coefficients from {n} differences",) if n < m else ("undefined: the columns repeat",)
