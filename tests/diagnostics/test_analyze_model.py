@@ -26,36 +26,6 @@ from tests.diagnostics.planted import X, Y, build, with_gammas
 Run = Callable[..., Result]
 PANELS = ("author", "author_by_family", "independent", "frontier", "amin-pythia", "lmeval-2023", "amin-paper3a-text")
 LADDER = "1: 60, 38; 7: 76, 35.5"
-# For each control: what to start from and one value that must change the numbers.
-CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
-    "known": ({}, "pythia-410m"),
-    "params_b": ({}, "3"),
-    "width": ({"params_b": "3"}, "2560"),
-    "tokens_t": ({"params_b": "3"}, "1"),
-    "recipe": ({"params_b": "3", "truthfulqa": "40"}, "curated"),
-    "hellaswag": ({"params_b": "3"}, "70"),
-    "truthfulqa": ({"params_b": "3"}, "40"),
-    "arc_challenge": ({"params_b": "3"}, "40"),
-    "winogrande": ({"params_b": "3"}, "65"),
-    "mmlu": ({"params_b": "3"}, "40"),
-    "gsm8k": ({"params_b": "3"}, "20"),
-    "swe_bench_verified": ({"gpqa_diamond": "70"}, "60"),
-    "gpqa_diamond": ({"swe_bench_verified": "60"}, "70"),
-    "ifeval": ({"params_b": "3"}, "80"),
-    "other_scores": ({"params_b": "3"}, "humaneval = 20"),
-    "pair": ({"releases": LADDER}, "hellaswag, mmlu"),
-    "releases": ({"params_b": "3"}, LADDER),
-    "items": ({"releases": LADDER}, "100, 100"),
-    "phase_by": ({"hellaswag": "60", "params_b": "3"}, "logistic in the level of the first benchmark"),
-    "bandwidth": ({"params_b": "3"}, 0.25),
-    "similar": ({"params_b": "3", "hellaswag": "60"}, 5.0),
-    "reference": ({"params_b": "3", "hellaswag": "60", "truthfulqa": "40"}, "Pythia"),
-    "size_times": ({"params_b": "3"}, 0.5),
-    "width_times": ({"params_b": "3"}, 1.1),
-    "curation": ({"params_b": "3"}, 1.0),
-    "resamples": ({}, 400),
-    "seed": ({}, 1),
-}
 
 
 @pytest.fixture(scope="session")
@@ -124,16 +94,9 @@ def test_every_figure_is_drawn_or_says_why_not(given: dict[str, Any], theme: str
             assert figure.data or figure.layout.annotations
 
 
-def test_every_parameter_is_a_control_of_the_page_and_has_a_case_here() -> None:
+def test_every_parameter_is_a_control_of_the_page() -> None:
     shared = {"panel", "family", "x", "y", "variant"}
-    assert set(CONTROLS) == set(options_of(DIAGNOSTIC.params)) - shared == set(CHANGES)
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_control_changes_the_numbers(name: str, analyze: Run) -> None:
-    start, value = CHANGES[name]
-    assert defaults_of(DIAGNOSTIC.params)[name] != value
-    assert numbers(analyze(**start)) != numbers(analyze(**{**start, name: value}))
+    assert set(CONTROLS) == set(options_of(DIAGNOSTIC.params)) - shared
 
 
 # What the analysis starts from.

@@ -12,6 +12,7 @@ from cape import diagnostics
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
 from cape.lake import Lake, LakePaths
 from cape.quantities import Result
+from tests.conftest import require
 from tests.diagnostics.planted import X, Y, build, ladder
 from tests.dynamics.planted import coupled, independent_trends
 
@@ -129,7 +130,7 @@ def test_a_runaway_gives_no_forecast(run: Any) -> None:
 
 
 def test_both_engines_give_the_same_page(planted_ode: Lake) -> None:
-    pytest.importorskip("pysindy")
+    require("pysindy")
     own, theirs = (ask(planted_ode, engine=engine) for engine in ("built in", "PySINDy"))
     gap = theirs.estimate("ode_engine_gap", "4 families of panel author").value
     assert gap is not None and gap < 1e-6

@@ -18,6 +18,7 @@ from cape.dynamics.holdout import (
 )
 from cape.dynamics.library import Terms
 from cape.dynamics.trajectories import Trajectory
+from tests.conftest import require
 from tests.dynamics.planted import BENCHMARKS, SIZES, coupled, independent_trends, integrated, trajectory
 
 RECIPE = Recipe(terms=Terms(benchmarks=BENCHMARKS), threshold=0.1)
@@ -45,7 +46,7 @@ def test_a_polynomial_through_too_few_sizes_has_no_answer() -> None:
 def test_the_gaussian_process_is_that_of_scikit_learn_at_the_same_hyperparameters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gaussian = pytest.importorskip("sklearn.gaussian_process")
+    gaussian = require("sklearn.gaussian_process")
     monkeypatch.setattr(baselines, "LENGTHS", (0.6,))
     monkeypatch.setattr(baselines, "NOISES", (0.1,))
     kernels = gaussian.kernels

@@ -8,6 +8,7 @@ import pytest
 from cape.dynamics.library import Library, Scaling, Terms, library_on, values_of
 from cape.dynamics.trajectories import Derivative, Rates, rates
 from cape.errors import BadParameterError
+from tests.conftest import require
 from tests.dynamics.planted import BENCHMARKS, coupled
 
 
@@ -22,7 +23,7 @@ def design(library: Library, rows: Rates, *, with_log_n: bool = False) -> np.nda
 
 @pytest.mark.parametrize(("degree", "count"), [(1, 5), (2, 15), (3, 35)])
 def test_a_library_holds_every_product_of_up_to_its_degree(degree: int, count: int, rows: Rates) -> None:
-    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    preprocessing = require("sklearn.preprocessing")
     terms = Terms(benchmarks=BENCHMARKS, degree=degree, scaling=Scaling.AS_PRINTED)
     library = library_on(terms, rows)
     assert library.m == terms.n_parameters == count == len(set(library.names))

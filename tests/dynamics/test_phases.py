@@ -10,6 +10,7 @@ from cape.dynamics.library import Terms
 from cape.dynamics.phases import Regime, ratio, regimes_by_size, regress, transfer_error
 from cape.dynamics.sources import Sliders, contributions, measured_sources
 from cape.dynamics.trajectories import Trajectory
+from tests.conftest import require
 from tests.dynamics.planted import BENCHMARKS, coupled
 
 RNG = np.random.default_rng(0)
@@ -29,7 +30,7 @@ def test_steps_fall_below_within_and_above_the_band() -> None:
 
 
 def test_one_family_has_the_interval_of_ordinary_least_squares() -> None:
-    api = pytest.importorskip("statsmodels.api")
+    api = require("statsmodels.api")
     columns, target, family = line(12, 0.4)
     found = regress(columns, target, family, n_resamples=100, rng=RNG)
     theirs = api.OLS(target, columns).fit()

@@ -8,6 +8,7 @@ import pytest
 from cape.dynamics.fits import Engine, Recipe, ensemble, fit, problem_of
 from cape.dynamics.library import Scaling, Terms
 from cape.dynamics.sparse import moments, pysindy_fit, stlsq
+from tests.conftest import require
 from tests.dynamics.planted import BENCHMARKS, coupled
 
 RNG = np.random.default_rng(7)
@@ -18,7 +19,7 @@ RATE = COLUMNS @ TRUE + 0.1 * RNG.standard_normal((40, 3))
 
 @pytest.mark.parametrize(("threshold", "alpha"), [(0.1, 1e-6), (0.5, 0.05), (0.0, 1e-6), (99.0, 1e-6), (0.2, 2.0)])
 def test_one_fit_is_that_of_pysindy(threshold: float, alpha: float) -> None:
-    pytest.importorskip("pysindy")
+    require("pysindy")
     parts = [slice(0, 1), slice(1, 4), slice(4, 20), slice(20, 40)]
     theirs = pysindy_fit([COLUMNS[p] for p in parts], [RATE[p] for p in parts], threshold=threshold, alpha=alpha)
     mine = stlsq(*moments(COLUMNS, RATE, np.ones((1, 40))), threshold=threshold, alpha=alpha)[0]
@@ -26,7 +27,7 @@ def test_one_fit_is_that_of_pysindy(threshold: float, alpha: float) -> None:
 
 
 def test_every_member_of_a_batch_is_pysindys_fit_of_the_same_weighted_rows() -> None:
-    pysindy = pytest.importorskip("pysindy")
+    pysindy = require("pysindy")
     weights = np.random.default_rng(3).multinomial(40, np.full(40, 1 / 40), size=25).astype(float)
     mine = stlsq(*moments(COLUMNS, RATE, weights), threshold=0.3, alpha=0.05)
     for row, found in zip(weights, mine, strict=True):
@@ -36,7 +37,7 @@ def test_every_member_of_a_batch_is_pysindys_fit_of_the_same_weighted_rows() -> 
 
 
 def test_the_system_on_the_page_is_the_same_by_either_engine() -> None:
-    pytest.importorskip("pysindy")
+    require("pysindy")
     for scaling in Scaling:
         for has_own_constant in (False, True):
             terms = Terms(benchmarks=BENCHMARKS, scaling=scaling, has_own_constant=has_own_constant)

@@ -7,6 +7,7 @@ import pytest
 
 from cape.dynamics.trajectories import Derivative, Rows, ladders, node_weights, rates
 from cape.errors import NotEnoughDataError
+from tests.conftest import require
 from tests.dynamics.planted import SIZES, trajectory
 
 UNEVEN = np.array([7.8, 8.2, 8.6, 9.0, 9.15, 9.45, 9.84, 10.08])
@@ -63,7 +64,7 @@ def test_midpoint_rates_of_a_straight_line_are_its_slope_with_the_error_of_a_dif
 
 
 def test_three_point_rates_are_those_of_numpy_and_of_pysindy() -> None:
-    pysindy = pytest.importorskip("pysindy")
+    pysindy = require("pysindy")
     scores = np.column_stack([np.sin(UNEVEN), np.exp(UNEVEN / 10)])
     found = rates([trajectory("A", UNEVEN, scores)], derivative=Derivative.NODES)
     assert found.rate == pytest.approx(np.gradient(scores, UNEVEN, axis=0, edge_order=2))

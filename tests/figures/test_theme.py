@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cape.figures
+from cape.claims import Verdict
 from cape.figures import theme as look
 from cape.quantities import Phase
 
@@ -26,8 +27,7 @@ def test_every_phase_has_a_colour_and_a_shape_of_its_own() -> None:
 
 
 def test_every_verdict_has_a_style() -> None:
-    claims = pytest.importorskip("cape.claims")
-    assert list(look.VERDICT_STYLES) == [str(verdict) for verdict in claims.Verdict]
+    assert list(look.VERDICT_STYLES) == [str(verdict) for verdict in Verdict]
 
 
 MODULES = sorted(Path(cape.figures.__file__).parent.glob("*.py"))
