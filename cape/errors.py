@@ -63,3 +63,15 @@ class MissingDependencyError(CapeError):
 
 class ClaimError(CapeError):
     """A row of the ledger is malformed, or a claim is wired to an estimate that does not exist."""
+
+
+class SweepError(CapeError):
+    """A sweep, one of its jobs or the queue it runs in cannot do what was asked."""
+
+
+class SweepFileError(SweepError):
+    """The file of a sweep is not acceptable; the message names the file, the key, what was found and what to do."""
+
+
+class SweepPlanError(SweepError):
+    """A job of a sweep cannot fit in its limits; the message holds the numbers of every such job."""
