@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from cape.cli_options import taking
 from cape.lake import LakePaths
-from cape.sweep import EXECUTORS, State, SweepOutcome, SweepStatus, following, read_status, run_sweep
+from cape.sweep import EXECUTORS, State, SweepOutcome, SweepStatus, read_status, run_followed
 from cape.sweep.executor import cancel_sweep
 from cape.sweep.models_file import EXAMPLE, read_models_file
 from cape.sweep.planner import JobPlan, config_from, plan_sweep, refuse_unfit
@@ -40,37 +42,41 @@ class _RunByDefault(TyperGroup):
 app = typer.Typer(help=ABOUT, cls=_RunByDefault, no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.command("run")
-def run(
-    file: Annotated[Path, typer.Argument(help="YAML file of models; `cape sweep example` prints one.")],
-    executor: Annotated[str, typer.Option(help=f"Where jobs run: {' or '.join(EXECUTORS)}.")] = "local",
-    out: Annotated[Path | None, typer.Option(help="Folder of the sweep; default: in the lake's local folder.")] = None,
-    workers: Annotated[int, typer.Option(help="Jobs at a time on this machine.", min=1, max=MOST_WORKERS)] = 1,
-    plan: Annotated[bool, typer.Option("--plan", help="Print what each job needs and stop.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Run jobs that failed before once more.")] = False,
-    allow_hub: Annotated[bool, typer.Option("--allow-hub", help="Let models be fetched from the hub.")] = False,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What `cape sweep run` takes."""
+
+    file: Annotated[Path, typer.Argument(help="YAML file of models; `cape sweep example` prints one.")]
+    executor: Annotated[str, typer.Option(help=f"Where jobs run: {' or '.join(EXECUTORS)}.")] = "local"
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep; default: in the lake's built folder.")] = None
+    workers: Annotated[int, typer.Option(help="Jobs at a time on this machine.", min=1, max=MOST_WORKERS)] = 1
+    plan: Annotated[bool, typer.Option("--plan", help="Print what each job needs and stop.")] = False
+    retry: Annotated[bool, typer.Option("--retry", help="Run jobs that failed before once more.")] = False
+    allow_hub: Annotated[bool, typer.Option("--allow-hub", help="Let models be fetched from the hub.")] = False
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Let Python code that comes with a model run. Not safe.")
-    ] = False,
-) -> None:
+    ] = False
+
+
+@app.command("run")
+@taking(RunOptions)
+def run(options: RunOptions) -> None:
     """Probe every model of a file; what is done is skipped, what cannot fit is refused before anything starts."""
-    content = read_models_file(file)
-    permissions = Permissions(hub=allow_hub, remote_code=trust_remote_code)
     plans = plan_sweep(
-        content,
-        read_config=lambda spec: config_from(spec.model, spec.revision, allow_hub=allow_hub),
+        read_models_file(options.file),
+        read_config=lambda spec: config_from(spec.model, spec.revision, allow_hub=options.allow_hub),
         n_prompts=count_prompts,
     )
-    if plan:
+    if options.plan:
         _print_plans(plans)
     refuse_unfit(plans)
-    if plan:
+    if options.plan:
         return
-    folder = out or LakePaths.from_environment().built / "sweeps" / file.stem
-    jobs = probe_jobs(plans, folder / "shards", permissions)
+    folder = options.out or LakePaths.from_environment().built / "sweeps" / options.file.stem
+    permissions = Permissions(hub=options.allow_hub, remote_code=options.trust_remote_code)
+    jobs = probe_jobs(plans, folder.resolve() / "shards", permissions)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with following(jobs) as on_change:
-        outcome = run_sweep(jobs, folder, executor=executor, workers=workers, retry=retry, on_change=on_change)
+    outcome = run_followed(jobs, folder, executor=options.executor, workers=options.workers, retry=options.retry)
     finish(outcome, folder)
 
 

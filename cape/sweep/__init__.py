@@ -2,7 +2,7 @@
 
 from cape.sweep.executor import EXECUTORS, Executor, SweepOutcome, run_sweep
 from cape.sweep.jobs import Job, Limits, config_hash
-from cape.sweep.progress import following
+from cape.sweep.progress import following, run_followed
 from cape.sweep.status import JobState, State, SweepStatus, read_status
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "config_hash",
     "following",
     "read_status",
+    "run_followed",
     "run_sweep",
 ]

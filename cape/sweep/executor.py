@@ -150,9 +150,13 @@ class _Run:
             record = self._record(job)
             record.unlink(missing_ok=True)
             state.attempts += 1
-            state.submission, log = self._queue.submit(job, record, logs)
-            state.state, state.log = State.QUEUED, str((logs / log).relative_to(self._folder))
             is_changed = True
+            try:
+                state.submission, log = self._queue.submit(job, record, logs)
+            except SweepError as error:  # the queue refuses this job; the others go on
+                state.state, state.error, state.log = State.FAILED, str(error), ""
+                continue
+            state.state, state.log = State.QUEUED, str((logs / log).relative_to(self._folder))
         return is_changed
 
     def _look(self) -> bool:
@@ -229,7 +233,9 @@ def _queue(executor: str, workers: int, jobs: Sequence[Job]) -> Queue:
     gpus = visible_gpus()
     wanted = max((job.limits.gpus for job in jobs), default=0)
     if wanted > len(gpus):
-        raise SweepError(f"A job asks for {wanted} GPUs and this machine shows {len(gpus)}. Lower `gpus`, or use slurm.")
+        raise SweepError(
+            f"A job asks for {wanted} GPUs and this machine shows {len(gpus)}. Lower `gpus`, or use slurm."
+        )
     return LocalQueue(workers=max(1, workers or os.cpu_count() or 1), gpus=gpus)
 
 

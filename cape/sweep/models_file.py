@@ -109,7 +109,9 @@ class _Place:
     def text(self, value: Any) -> str:
         """Return a text that is not empty."""
         if not isinstance(value, str) or not value.strip():
-            raise self.error(f"A text is needed, got {value!r}.", "Write a name, in quotes where it looks like a number.")
+            raise self.error(
+                f"A text is needed, got {value!r}.", "Write a name, in quotes where it looks like a number."
+            )
         return value.strip()
 
     def number(self, value: Any, *, low: float, is_whole: bool = False) -> float:
@@ -157,7 +159,9 @@ def _loaded(file: Path, place: _Place) -> Any:
     try:
         import yaml
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"Reading {file.name} needs pyyaml, which is not installed: `{INSTALL}`.") from error
+        raise MissingDependencyError(
+            f"Reading {file.name} needs pyyaml, which is not installed: `{INSTALL}`."
+        ) from error
 
     class Loader(yaml.SafeLoader):
         """Plain YAML values only; a key written twice is refused instead of the first being lost."""
@@ -265,7 +269,9 @@ def _chosen(names: Any, probes: dict[str, ProbeSpec], place: _Place) -> tuple[Pr
         return tuple(probes.values())
     for number, name in enumerate(place.list_of(names)):
         if name not in probes:
-            raise place.at(number).error(f"There is no probe configuration {name!r}.", f"There are: {', '.join(probes)}.")
+            raise place.at(number).error(
+                f"There is no probe configuration {name!r}.", f"There are: {', '.join(probes)}."
+            )
     return tuple(probes[name] for name in dict.fromkeys(names))
 
 

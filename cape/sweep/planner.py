@@ -68,9 +68,7 @@ def refuse_unfit(plans: Iterable[JobPlan]) -> None:
     """Raise SweepPlanError with the numbers of every job that cannot run within its limits."""
     problems = [f"{plan.name}: {problem}" for plan in plans for problem in plan.problems]
     if problems:
-        raise SweepPlanError(
-            f"{len(problems)} limits are too small; nothing was launched.\n" + "\n".join(problems)
-        )
+        raise SweepPlanError(f"{len(problems)} limits are too small; nothing was launched.\n" + "\n".join(problems))
 
 
 def config_from(model: str, revision: str, *, allow_hub: bool) -> Mapping[str, Any]:
@@ -112,9 +110,7 @@ def _plan(spec: ModelSpec, probe: ProbeSpec, size: Size, n_prompts: int, assume:
     )  # fmt: skip
 
 
-def _problems(
-    spec: ModelSpec, memory: float, gpu_gib: float | None, needed: int | None, hours: float
-) -> Iterable[str]:
+def _problems(spec: ModelSpec, memory: float, gpu_gib: float | None, needed: int | None, hours: float) -> Iterable[str]:
     limits = spec.limits
     if memory > limits.memory_gib:
         yield f"needs {memory:.1f} GiB of main memory, memory_gib is {limits.memory_gib:g}."
@@ -165,7 +161,9 @@ def _cached(model: str, revision: str, allow_hub: bool) -> Path:
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"Models of the hub need huggingface_hub: `{INSTALL}`. Or name a folder.") from error
+        raise MissingDependencyError(
+            f"Models of the hub need huggingface_hub: `{INSTALL}`. Or name a folder."
+        ) from error
     try:
         return Path(hf_hub_download(model, "config.json", revision=revision, local_files_only=not allow_hub))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

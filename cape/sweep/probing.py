@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cape.internals.results import SHARD, ProbeConfig
+from cape.errors import SweepError
 from cape.sweep.jobs import Job
 from cape.sweep.models_file import ProbeSpec
 from cape.sweep.planner import KEPT_PROMPTS, JobPlan
@@ -28,5 +28,9 @@ def count_prompts(probe: ProbeSpec) -> int:
 
 
 def probe_jobs(plans: Sequence[JobPlan], shards: Path, permissions: Permissions) -> tuple[Job, ...]:
-    """Return the jobs of planned probes; a job's hash is that of its probe configuration, which also names its shard."""
+    """Return the jobs of planned probes; the hash of a probe configuration is its job's hash and names its shard."""
     return tuple(_job(plan, shards, permissions) for plan in plans)
+
+
+def _job(plan: JobPlan, shards: Path, permissions: Permissions) -> Job:
+    raise SweepError(f"{plan.name} cannot be probed: the probes are not part of this installation.")

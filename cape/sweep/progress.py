@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cape.sweep.executor import Watch
+from cape.sweep.executor import SweepOutcome, Watch, run_sweep
 from cape.sweep.jobs import Job
 from cape.sweep.status import State, SweepStatus
 
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+
+
+def run_followed(
+    jobs: Sequence[Job], folder: Path, *, executor: str, workers: int = 1, retry: bool = False
+) -> SweepOutcome:
+    """Run a sweep as run_sweep does, with a bar on stderr."""
+    with following(jobs) as on_change:
+        return run_sweep(jobs, folder, executor=executor, workers=workers, retry=retry, on_change=on_change)
 
 
 @contextmanager

@@ -115,6 +115,7 @@ class SlurmQueue:
         require_submitit()
         if shutil.which("sbatch") is None or shutil.which("squeue") is None:
             raise SweepError("There is no SLURM here (sbatch and squeue are not on the path). Use --executor local.")
+        _slurm("sinfo", "--noheader")  # says at once where no controller answers
 
     def has_room(self, job: Job) -> bool:
         """Return True: the cluster has the queue."""

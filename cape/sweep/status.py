@@ -100,7 +100,9 @@ def read_status(folder: Path) -> SweepStatus:
     except FileNotFoundError:
         raise SweepError(f"{folder} holds no sweep ({STATUS_FILE} is missing). Name the folder of a sweep.") from None
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise SweepError(f"{file} is damaged ({error}). Remove it; finished outputs stay and are found again.") from error
+        raise SweepError(
+            f"{file} is damaged ({error}). Remove it; finished outputs stay and are found again."
+        ) from error
 
 
 def _jobs(rows: Sequence[dict[str, Any]]) -> dict[str, JobState]:
