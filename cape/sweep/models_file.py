@@ -164,7 +164,12 @@ def _loaded(file: Path, place: _Place) -> Any:
         ) from error
 
     class Loader(yaml.SafeLoader):
-        """Plain YAML values only; a key written twice is refused instead of the first being lost."""
+        """Plain YAML values only, no aliases (a small file can grow without end by them), no key written twice."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.events.AliasEvent):
+                raise yaml.YAMLError("aliases are not accepted")
+            return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]

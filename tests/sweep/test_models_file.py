@@ -61,6 +61,7 @@ def test_the_shortest_file_is_accepted(tmp_path: Path) -> None:
         ("models: [{model: a}]\ndefaults: {limits: {cpus: 0}}", "limits.cpus", "1 or more"),
         ("models: [{model: a}]\nassume: {cpu_gflops: 0}", "assume.cpu_gflops", "got 0"),
         ("models: [", "", "It is no YAML"),
+        ("models: [&a {model: x}, *a]", "", "aliases are not accepted"),
         ("models: !!python/object/apply:os.getcwd []", "", "It is no YAML"),
     ],
 )
