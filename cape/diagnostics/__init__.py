@@ -18,6 +18,7 @@ from cape.diagnostics import (
     flow_geometry,
     frontier_coupling,
     glossary,
+    head_coupling,
     isocline,
     local_coupling,
     loss_blindness,
@@ -45,6 +46,7 @@ from cape.diagnostics._params import (
     defaults_of,
     options_of,
 )
+from cape.diagnostics._probe_rows import EVERY, PROBES, measurements
 from cape.errors import UnknownNameError
 from cape.lake import Lake
 from cape.quantities import Result
@@ -64,6 +66,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     ode_explorer.DIAGNOSTIC,
     symbolic_laws.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
+    head_coupling.DIAGNOSTIC,
     frontier_coupling.DIAGNOSTIC,
     residual_field.DIAGNOSTIC,
     cascade.DIAGNOSTIC,
@@ -103,7 +106,9 @@ def run(slug: str, params: Mapping[str, Any] | None, lake: Lake) -> Result:
 __all__ = [
     "ALL_FAMILIES",
     "DIAGNOSTICS",
+    "EVERY",
     "NO_PANEL",
+    "PROBES",
     "SHARED",
     "Answer",
     "Choices",
@@ -118,6 +123,7 @@ __all__ = [
     "choices_for",
     "defaults_of",
     "get",
+    "measurements",
     "options_of",
     "run",
 ]

@@ -86,8 +86,25 @@ def land_tables(
     Raises IngestError with file, row and column for a table or record that the build would refuse, for a
     source_id that belongs to the other folder, and for a shipped source without `replace`.
     """
+    texts = {
+        f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table) for table, path in delivered.items()
+    }
+    return land_files(texts, source=source, paths=paths, is_local=is_local, replace=replace)
+
+
+def land_files(
+    texts: Mapping[str, tuple[bytes, int]],
+    *,
+    source: SourceRecord,
+    paths: LakePaths,
+    is_local: bool,
+    replace: bool = False,
+) -> tuple[LandedFile, ...]:
+    """Write files that were validated already, all or none, and list them in `source.toml`.
+
+    texts : content and number of rows by file name. Errors as for `land_tables`.
+    """
     check_source(source)
-    texts = {table: _csv(read_delivered(path, table=table, paths=paths), table) for table, path in delivered.items()}
     try:
         paths.built.mkdir(parents=True, exist_ok=True)
         with turn(paths):
@@ -180,18 +197,18 @@ def _exchange(
     landed = tuple(
         LandedFile(
             folder=folder,
-            file=folder / f"{table}.csv",
+            file=folder / name,
             n_rows=n_rows,
             sha256=hashlib.sha256(text).hexdigest(),
-            replaced=(folder / f"{table}.csv").exists(),
+            replaced=(folder / name).exists(),
         )
-        for table, (text, n_rows) in texts.items()
+        for name, (text, n_rows) in texts.items()
     )
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
-        for table, (text, _) in texts.items():
-            (staging / f"{table}.csv").write_bytes(text)
+        for name, (text, _) in texts.items():
+            (staging / name).write_bytes(text)
         (staging / "source.toml").write_bytes(_toml(source, held, landed).encode())
         if folder.exists():
             for name in (*(file.file.name for file in landed), "source.toml"):

@@ -12,6 +12,7 @@ from cape.symbols import (
     effective_dimension,
     flow_geometry,
     frontier_coupling,
+    head_coupling,
     isocline,
     loss_blindness,
     model_organism,
@@ -39,6 +40,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *cascade.QUANTITIES,
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
+    *head_coupling.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -9,13 +9,16 @@ import streamlit as st
 
 from cape.diagnostics import (
     ALL_FAMILIES,
+    EVERY,
     NO_PANEL,
+    PROBES,
     SHARED,
     Choices,
     Diagnostic,
     Option,
     choices_for,
     defaults_of,
+    measurements,
     options_of,
 )
 from cape.errors import CapeError
@@ -95,6 +98,8 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
     if about.source == "frontier benchmark":
         known = lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
         return choice(name, about.label, known, known.index(default), help_text=about.help)
+    if about.source in PROBES:
+        return choice(name, about.label, [EVERY, *measurements(lake.read, about.source)], 0, help_text=about.help)
     if about.choices:
         return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
     if about.low is None and about.high is None:
