@@ -18,6 +18,7 @@ from cape.symbols import (
     ode_explorer,
     predictions,
     residual_field,
+    steering,
     symbolic_laws,
     width_normalization,
 )
@@ -39,6 +40,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *cascade.QUANTITIES,
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
+    *steering.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

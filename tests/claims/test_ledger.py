@@ -18,7 +18,7 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
-SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-")
+SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-", "STE-")
 SETTLED = {"INT-11"}
 LATER: set[str] = set()
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
