@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cape.ingest.score_table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from cape.internals.scorecard_records import LAKE_TABLES, lake_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,4 +225,5 @@ COMPUTED_TABLES: dict[str, dict[str, str]] = {
         "spread_found": "double",
         "spread_false": "double",
     },
+    **{name: lake_columns(record) for name, record in LAKE_TABLES.items()},  # written by `cape steer-eval --shipped`
 }
