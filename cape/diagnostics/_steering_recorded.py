@@ -14,6 +14,7 @@ import polars as pl
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._plain_estimates import arithmetic, undefined
 from cape.figures._text import counted
+from cape.internals.steering import PAPER_BANDS, paper_strength
 from cape.quantities import Estimate, Table
 from cape.stats.exact_trend import exact_trend, share
 from cape.stats.inference import Inference
@@ -27,8 +28,7 @@ DEMO_MODEL = "pythia-410m"  # the model of the dashboard's demonstration, of whi
 DEPTH_SHARE = 4  # the tool probes at layer L // 4, DEFINITIONS section 3
 THREE_MODELS, FOUR_MODELS = "the paper's three Pythia models", "the paper's three and pythia-6.9b"
 DEDUPED, ALL_MODELS = "Pythia-deduped, prompt by prompt", "every run shown"
-COS_STEPS = ((-0.1, "SEVERE_TAX", 3.0), (0.1, "MILD_TAX", 1.5), (0.3, "BALANCED", 0.5))  # DEFINITIONS section 3, 7
-BEYOND = ("BONUS", 0.0)
+BAND_WORDS = ("SEVERE_TAX", "MILD_TAX", "BALANCED", "BONUS")  # of the bands of cos(truth), cape_steer.py of the paper
 CHANGED_ONLY = "changed means that the two texts differ; no row says whether one of them is right"
 NO_CONTROL = "no run with a random direction, with -v or at strength 0 is published"
 UNSAID = {
@@ -153,7 +153,8 @@ def _fractions(rows: pl.DataFrame) -> list[str]:
 
 def tool_rule(cosine: float) -> tuple[str, float]:
     """Return the word and the strength that the paper's tool gives a prompt of this cosine."""
-    return next(((word, strength) for end, word, strength in COS_STEPS if cosine < end), BEYOND)
+    band = sum(cosine >= below for below, _ in PAPER_BANDS)
+    return BAND_WORDS[band], paper_strength(cosine)
 
 
 def _rule(found: Recorded) -> list[Estimate]:

@@ -95,6 +95,9 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
     if about.source == "frontier benchmark":
         known = lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
         return choice(name, about.label, known, known.index(default), help_text=about.help)
+    if about.source == "steering model":
+        known = [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
+        return choice(name, about.label, known, 0, help_text=about.help)
     if about.choices:
         return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
     if about.low is None and about.high is None:
