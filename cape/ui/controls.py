@@ -19,7 +19,7 @@ from cape.diagnostics import (
     options_of,
 )
 from cape.errors import CapeError
-from cape.lake import Lake
+from cape.lake import OWN_SOURCE, Lake
 from cape.ui import state
 
 AS_NAMED = "as named"
@@ -37,6 +37,7 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
         st.subheader("Selection")
         panels = lake.read("mart_panels")
         held = [row["panel"] for row in panels.iter_rows(named=True) if row["n_scores"]]
+        held.sort(key=lambda name: name != OWN_SOURCE)  # the session's own stands first; the order is kept otherwise
         panel = choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
         about = _row(panels, panel)
         st.caption(f"{about['label']}: {about['n_models']} models in {about['n_families']} families.")
@@ -118,7 +119,7 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
 def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
     asked = st.query_params.get(name)
     default = options[index]
-    if asked is not None and asked not in options:
+    if asked is not None and asked not in options and not state.holds_one_of(name, options):
         state.notices().append(f"{name}={asked} is not one of the choices here; {name}={default} is shown instead.")
     dropped = state.drop_if_not_among(name, options)
     if dropped is not None and dropped != asked:
