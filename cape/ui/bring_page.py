@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import streamlit as st
 
@@ -10,6 +12,7 @@ from cape.ingest.confirm import ORDERS
 from cape.ingest.pasted import Benchmark, read_pasted
 from cape.lake import Lake
 from cape.quantities import Result
+from cape.report import build_report, report_slugs
 from cape.ui import bring_files, frame, state
 from cape.ui.lake import current_lake
 from cape.ui.page import close_page, open_page
@@ -31,6 +34,7 @@ def show_bring(diagnostic: Diagnostic) -> None:
     _mine(result)
     frame.sentences(result)
     _doors(result)
+    _report(result)
     frame.panels(diagnostic, result)
     close_page(diagnostic, result)
 
@@ -105,6 +109,28 @@ def _mine(result: Result) -> None:
     held = state.own_reading()
     if held is not None:
         bring_files.show_reading(held, current_lake())
+
+
+def _report(result: Result) -> None:
+    """Offer one file with every coupling and dynamics diagnostic of the panel; it is made when it is asked for."""
+    lake = current_lake()
+    chosen = {name: result.params[name] for name in ("panel", "family", "x", "y", "resamples", "seed")}
+    made_on, base = date.today().isoformat(), frame.base_address(result.diagnostic)
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    left.download_button(
+        "Report as one HTML file",
+        data=lambda: build_report(chosen, lake, made_on=made_on, base_url=base).html.encode(),
+        file_name=f"cape_report_{chosen['panel']}.html",
+        mime="text/html",
+        key="report_html",
+        on_click="ignore",
+        width="stretch",
+    )
+    right.caption(
+        f"{len(report_slugs())} diagnostics with figures, intervals, doubts and the commands that reproduce them; "
+        "5 to 15 MB, works offline, takes some seconds to make."
+    )
+    st.code(f"cape report --panel {chosen['panel']} --out report.html", language="bash")
 
 
 def _doors(result: Result) -> None:
