@@ -1,4 +1,4 @@
-"""The command line: `build`, `ingest`, `add-score`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
+"""The command line: `build`, `ingest`, `report`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from cape import cli_calibrate, cli_ingest, cli_organism, cli_sweep, diagnostics
+from cape import cli_calibrate, cli_ingest, cli_organism, cli_report, cli_sweep, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -48,6 +48,7 @@ app.add_typer(cli_organism.app, name="organism")
 app.add_typer(cli_sweep.app, name="sweep")
 app.command("calibrate")(cli_calibrate.calibrate)
 app.command("ingest")(cli_ingest.ingest)
+app.command("report")(cli_report.report)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]

@@ -13,7 +13,7 @@ from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
-from cape.diagnostics._params import WINDOW
+from cape.diagnostics._params import WINDOW, Params
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
 from cape.quantities import Estimate, Phase, Table
@@ -134,7 +134,7 @@ def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:
     return estimates
 
 
-def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.Generator) -> list[Estimate]:
+def summary_estimates(rows: pl.DataFrame, params: Params, rng: np.random.Generator) -> list[Estimate]:
     """Return mean gamma, the share of negative intervals, the typical error and the intervals in each phase."""
     steps, name = steps_of(rows), named(params)
     negative = np.where(np.isfinite(steps.gamma), (steps.gamma < 0).astype(float), np.nan)

@@ -63,7 +63,7 @@ class Landing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Validated files: content and number of rows by name, and files to copy as they are by their path in the source."""
+    """Validated files: content and rows by name, and files to copy as they are by their path in the source."""
 
     texts: Mapping[str, tuple[bytes, int]]
     others: Mapping[str, Path] = field(default_factory=dict)
