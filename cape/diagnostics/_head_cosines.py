@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -130,11 +130,12 @@ def cosine_estimates(found: list[Cosines], families: tuple[str, ...]) -> list[Es
 def _of_model(each: Cosines) -> list[Estimate]:
     label = each.label if each.what == HEADS else f"{each.label}, prompts shuffled"
     told = (each.measured_by, "the ends are the edges of a bin, not a confidence interval")
-    estimates = [
-        binned_median(each.edges, each.counts).estimate(
-            symbol="head_cosine_median", label=label, unit="cosine", caveats=told
-        )
-    ]
+    median = binned_median(each.edges, each.counts)
+    if each.values is not None:
+        told = (each.measured_by, "no interval: every head of the model is counted")
+        middle = float(np.median(each.values))
+        median = replace(median, value=middle, low=None, high=None, method="median over heads; n counts heads")
+    estimates = [median.estimate(symbol="head_cosine_median", label=label, unit="cosine", caveats=told)]
     for name, threshold in THRESHOLDS:
         above = binned_share_above(each.edges, each.counts, threshold=threshold)
         ends = [above.low, above.value, above.high]

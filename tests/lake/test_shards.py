@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 
 from cape.errors import IngestError, LakeBuildError
-from cape.internals import results
 from cape.lake import Lake, LakePaths, build_lake
 from cape.lake.commands import land_shards
-from cape.lake.shards import SHARD_PATTERN, SHARD_SCHEMA, read_shard, shard_files
+from cape.lake.shards import read_shard, shard_files
 from tests.diagnostics._probes import probe_lake, shard, source
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,11 +23,6 @@ ROW = {"model_id": "pythia-70m", "probe": "layer_coupling", "layer": 1, "value":
 def paths(lake_paths: LakePaths, tmp_path: Path) -> LakePaths:
     probe_lake(tmp_path / "lake", lake_paths.root).close()
     return LakePaths(tmp_path / "lake")
-
-
-def test_the_columns_of_a_shard_are_those_that_the_probes_write() -> None:
-    assert SHARD_SCHEMA == results.SCHEMA
-    assert SHARD_PATTERN == results.PATTERN
 
 
 def test_a_landed_shard_is_in_the_mart_with_its_interval(paths: LakePaths, tmp_path: Path) -> None:
