@@ -14,6 +14,7 @@ from cape.symbols import (
     frontier_coupling,
     head_coupling,
     isocline,
+    layer_coupling,
     loss_blindness,
     model_organism,
     ode_explorer,
@@ -41,6 +42,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
     *head_coupling.QUANTITIES,
+    *layer_coupling.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}
