@@ -153,7 +153,7 @@ def sign_tests(models: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> dict[str
 def sign_estimates(tests: dict[str, tuple[SignTest, int]]) -> Iterator[Estimate]:
     """Yield the positive share with Wilson's interval, the p and its value adjusted for the number of looks."""
     defined = {name: test.p for name, (test, _) in tests.items() if test.p is not None}
-    looks = benjamini_hochberg(list(defined.values())) if defined else []
+    looks = list(benjamini_hochberg(list(defined.values()))) if defined else []
     adjusted = dict(zip(defined, looks, strict=True))
     for name, (test, n_families) in tests.items():
         method = f"exact two-sided sign test; {test.n_zero} differences without a sign left out; {n_families} families"
