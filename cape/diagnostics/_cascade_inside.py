@@ -17,7 +17,7 @@ from cape.quantities import Estimate, Table
 
 PROBE = "net_coupling"
 BAND_B = (30.0, 72.0)  # paper 6: "a similar weakening reappears at 30-72B"
-SAME_SOURCE, ANY_SOURCE = "same source", "any source"
+SAME_SOURCE, ANY_SOURCE = "same instrument", "any instrument"
 COMMON = "common to every family with a fall"
 BILLIONS = "billion parameters"
 METHOD = "largest model of 30 to 72 B against the family's largest below 30 B, mean internal coupling"
@@ -25,7 +25,7 @@ METHOD = "largest model of 30 to 72 B against the family's largest below 30 B, m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fall:
-    """A family whose internal coupling is lower at one size than at the size before, within one source."""
+    """A family whose internal coupling is lower at one size than at the size before, by one instrument."""
 
     source_id: str
     family: str
@@ -35,14 +35,15 @@ class Fall:
 
 def inside_rows(read: Read) -> pl.DataFrame:
     """Return mean internal coupling by model, sized, in order of source, family and size."""
-    rows = read("mart_probes", probe=PROBE).drop_nulls(["params_b", "value"])
-    return rows.select("source_id", "family", "model_id", "params_b", "value").sort("source_id", "family", "params_b")
+    rows = read("mart_probes", probe=PROBE, origin="recorded").drop_nulls(["params_b", "value"])
+    columns = ("measured_by", "source_id", "family", "model_id", "params_b", "value")
+    return rows.select(columns).sort("source_id", "measured_by", "family", "params_b")
 
 
 def falls(rows: pl.DataFrame) -> tuple[Fall, ...]:
     """Return, by source and family, the steepest fall that ends within the band of the paper."""
     found = []
-    for (source, family), ladder in rows.group_by("source_id", "family", maintain_order=True):
+    for (source, _, family), ladder in rows.group_by("source_id", "measured_by", "family", maintain_order=True):
         steps = ladder.with_columns(
             pl.col("params_b").shift(1).alias("from_b"), pl.col("value").diff().alias("change")
         ).filter((pl.col("change") < 0) & pl.col("params_b").is_between(*BAND_B))
@@ -74,7 +75,7 @@ def inside_estimates(read: Read) -> Iterator[Estimate]:
 
 
 def _weaker(rows: pl.DataFrame, name: str) -> Estimate:
-    keys = ["family", "source_id"] if name == SAME_SOURCE else ["family"]
+    keys = ["family", "measured_by"] if name == SAME_SOURCE else ["family"]
     in_band = rows.filter(pl.col("params_b").is_between(*BAND_B))
     upper = in_band.sort("params_b").group_by(keys).agg(pl.col("value").last().alias("upper"))
     below = rows.filter(pl.col("params_b") < BAND_B[0]).sort("params_b")

@@ -56,7 +56,7 @@ STATEMENTS: tuple[Statement, ...] = (
     Statement(
         transition="N_c2",
         claim_id="INT-11",
-        computed="families weaker at 30 to 72 B than at a smaller size of the same source",
+        computed="families weaker at 30 to 72 B than at a smaller size by the same instrument",
         symbol="n_families_weaker",
         label=SAME_SOURCE,
     ),

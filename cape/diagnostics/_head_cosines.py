@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,13 @@ from cape.quantities import Estimate, Table
 from cape.stats.heads import COMPETING_BELOW, COOPERATIVE_ABOVE
 from cape.stats.histogram import binned_median, binned_share_above
 
-HEAD_PROBE, NULL_PROBE = "head_cosine", "head_cosine_null"
+HEAD_PROBES = ("head_coupling", "attn_head_coupling")
 BIN = re.compile(r"unit_coupling_hist_bin(\d+)_of(\d+)_\[(-?\d+),(-?\d+)\]")
 THRESHOLDS = (("above 0", 0.0), (f"above {COOPERATIVE_ABOVE:g}", COOPERATIVE_ABOVE),
               (f"below {COMPETING_BELOW:g}", COMPETING_BELOW))  # fmt: skip
 N_BINS = 20
-SCHEMA = {"label": pl.String, "measured_by": pl.String, "what": pl.String, "low": pl.Float64, "high": pl.Float64,
-          "count": pl.Float64, "share_pct": pl.Float64, "n": pl.Int64}  # fmt: skip
-HEADS, NULL = "heads", "heads, prompts shuffled"
+SCHEMA = {"label": pl.String, "measured_by": pl.String, "family": pl.String, "low": pl.Float64, "high": pl.Float64,
+          "count": pl.Float64, "share_pct": pl.Float64, "n": pl.Int64, "n_models": pl.Int64}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,6 @@ class Cosines:
     label: str
     measured_by: str
     family: str
-    what: str
     edges: NDArray[np.float64]
     counts: NDArray[np.float64]
     values: NDArray[np.float64] | None = None
@@ -46,7 +44,7 @@ class Cosines:
 
 def head_cosines(rows: pl.DataFrame) -> list[Cosines]:
     """Return the heads of every measured model of which cosines, or counts of them in bins, are known."""
-    known = pl.col("probe").str.contains(BIN.pattern) | pl.col("probe").is_in((HEAD_PROBE, NULL_PROBE))
+    known = pl.col("probe").str.contains(BIN.pattern) | pl.col("probe").is_in(HEAD_PROBES)
     held = rows.filter(known & pl.col("value").is_not_null())
     if held.is_empty():
         return []
@@ -57,10 +55,9 @@ def head_cosines(rows: pl.DataFrame) -> list[Cosines]:
         binned = mine.filter(pl.col("probe").str.contains(BIN.pattern))
         if binned.height:
             found.append(_recorded(key, binned))
-        for probe, what in ((HEAD_PROBE, HEADS), (NULL_PROBE, NULL)):
-            values = mine.filter(pl.col("probe") == probe)["value"].to_numpy()
-            if values.size:
-                found.append(_measured(key, what, values))
+        values = mine.filter(pl.col("probe").is_in(HEAD_PROBES))["value"].to_numpy()
+        if values.size:
+            found.append(_measured(key, values))
     return found
 
 
@@ -70,30 +67,41 @@ def _recorded(key: dict[str, Any], rows: pl.DataFrame) -> Cosines:
     n_bins, low, high = next(iter(found.values()))
     counts = np.zeros(n_bins)
     counts[list(found)] = rows["value"].to_numpy()
-    return Cosines(what=HEADS, edges=np.linspace(low, high, n_bins + 1), counts=counts, **_about(key))
+    return Cosines(edges=np.linspace(low, high, n_bins + 1), counts=counts, **_about(key))
 
 
 def _about(key: dict[str, Any]) -> dict[str, Any]:
     return {"label": key["label"], "measured_by": key["measured_by"], "family": key["family"] or ""}
 
 
-def _measured(key: dict[str, Any], what: str, values: NDArray[np.float64]) -> Cosines:
+def _measured(key: dict[str, Any], values: NDArray[np.float64]) -> Cosines:
     counts, edges = np.histogram(np.clip(values, -1, 1), bins=N_BINS, range=(-1, 1))
-    return Cosines(what=what, edges=edges, counts=counts.astype(np.float64), values=values, **_about(key))
+    return Cosines(edges=edges, counts=counts.astype(np.float64), values=values, **_about(key))
 
 
 def cosine_table(found: list[Cosines]) -> Table:
-    """Return the counts of heads per bin of the cosine."""
+    """Return the counts of heads per bin of the cosine, the models of a family and instrument together."""
+    pooled: dict[tuple[str, str, int], list[Cosines]] = {}
+    for each in found:
+        pooled.setdefault((each.measured_by, each.family, each.counts.size), []).append(each)
     rows = [
         {
-            "label": each.label, "measured_by": each.measured_by, "what": each.what, "low": float(low),
-            "high": float(high), "count": float(n), "share_pct": 100 * float(n) / each.n if each.n else None,
-            "n": each.n,
+            "label": held[0].label if len(held) == 1 else f"{family}, {len(held)} models", "measured_by": measured_by,
+            "family": family, "low": float(low), "high": float(high), "count": float(n),
+            "share_pct": 100 * float(n) / total, "n": total, "n_models": len(held),
         }
-        for each in found
-        for low, high, n in zip(each.edges[:-1], each.edges[1:], each.counts, strict=True)
+        for (measured_by, family, _), held in pooled.items()
+        if (total := sum(each.n for each in held))
+        for low, high, n in zip(held[0].edges, held[0].edges[1:], sum(each.counts for each in held), strict=False)
     ]  # fmt: skip
-    units = {"low": "cosine", "high": "cosine", "count": "heads", "share_pct": "% of heads", "n": "heads"}
+    units = {
+        "low": "cosine",
+        "high": "cosine",
+        "count": "heads",
+        "share_pct": "% of heads",
+        "n": "heads",
+        "n_models": "models",
+    }
     title = "Cosines of single heads where they are known"
     return Table(name="cosines", title=title, frame=pl.DataFrame(rows, schema=SCHEMA), units=units)
 
@@ -104,7 +112,7 @@ def cosine_estimates(found: list[Cosines], families: tuple[str, ...]) -> list[Es
     why = "undefined: no head of these models is recorded by itself, only shares and means over heads"
     method = "median over heads of the cosine of reasoning and truthfulness vectors"
     estimates.append(undefined("head_cosine_median", NINE_FAMILIES, n=0, unit="cosine", method=method, why=(why,)))
-    here = [each for each in found if each.values is not None and each.what == HEADS and is_of(each.family, families)]
+    here = [each for each in found if each.values is not None and is_of(each.family, families)]
     if not here:
         why = f"undefined: {HOW_TO_MEASURE}"
         estimates.append(undefined("head_cosine_median", NINE_HERE, n=0, unit="cosine", method=method, why=(why,)))
@@ -128,13 +136,14 @@ def cosine_estimates(found: list[Cosines], families: tuple[str, ...]) -> list[Es
 
 
 def _of_model(each: Cosines) -> list[Estimate]:
-    label = each.label if each.what == HEADS else f"{each.label}, prompts shuffled"
+    label = each.label
     told = (each.measured_by, "the ends are the edges of a bin, not a confidence interval")
-    estimates = [
-        binned_median(each.edges, each.counts).estimate(
-            symbol="head_cosine_median", label=label, unit="cosine", caveats=told
-        )
-    ]
+    median = binned_median(each.edges, each.counts)
+    if each.values is not None:
+        told = (each.measured_by, "no interval: every head of the model is counted")
+        middle = float(np.median(each.values))
+        median = replace(median, value=middle, low=None, high=None, method="median over heads; n counts heads")
+    estimates = [median.estimate(symbol="head_cosine_median", label=label, unit="cosine", caveats=told)]
     for name, threshold in THRESHOLDS:
         above = binned_share_above(each.edges, each.counts, threshold=threshold)
         ends = [above.low, above.value, above.high]

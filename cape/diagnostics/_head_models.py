@@ -13,10 +13,12 @@ WHOLE_SHARE = 1.0 - 1e-9
 NET_PROBES = ("net_coupling", "tl_attn_net_coupling")
 ABOUT = ("family", "display_name", "params_b", "kind", "origin", "instrument", "prompts_set", "n_prompts")
 SHOWN = ("label", "model_id", "family", "params_b", "measured_by", "source_id", "cooperative_pct", "competing_pct",
-         "other_pct", "net", "net_low", "net_high", "n_competing", "n_heads", "n_heads_is", "n_prompts",
+         "other_pct", "net", "net_low", "net_high",
+         "net_null", "net_null_low", "net_null_high", "n_competing", "n_heads", "n_heads_is", "n_prompts",
          "alarms")  # fmt: skip
 UNITS = {"params_b": "billion parameters", "cooperative_pct": "% of heads", "competing_pct": "% of heads",
-         "other_pct": "% of heads", "net": "cosine", "net_low": "cosine", "net_high": "cosine", "n_competing": "heads",
+         "other_pct": "% of heads", "net": "cosine", "net_low": "cosine", "net_high": "cosine",
+         "net_null": "cosine", "net_null_low": "cosine", "net_null_high": "cosine", "n_competing": "heads",
          "n_heads": "heads", "n_prompts": "prompts"}  # fmt: skip
 
 
@@ -32,14 +34,15 @@ def head_models(rows: pl.DataFrame, struck: pl.DataFrame) -> pl.DataFrame:
         whole.group_by(*KEY)
         .agg(
             *(pl.col(name).drop_nulls().first() for name in ABOUT),
-            _value("head_coop_frac", "cooperative"),
-            _value("head_comp_frac", "competing"),
-            _value("competing_units", "n_competing"),
-            _value("total_units", "n_heads"),
+            _value(("head_coop_frac", "tl_attn_head_coop_frac"), "cooperative"),
+            _value(("head_comp_frac",), "competing"),
+            _value(("competing_units",), "n_competing"),
+            _value(("total_units",), "n_heads"),
             registry.alias("n_heads_registry"),
             *(
-                pl.coalesce(pl.col(column).filter(pl.col("probe") == probe).first() for probe in NET_PROBES).alias(name)
-                for column, name in (("value", "net"), ("low", "net_low"), ("high", "net_high"))
+                _value(tuple(f"{probe}{end}" for probe in NET_PROBES), f"net{end}{limit}", column)
+                for end in ("", "_null")
+                for column, limit in (("value", ""), ("low", "_low"), ("high", "_high"))
             ),
         )
         .filter(pl.any_horizontal(pl.col("cooperative", "competing", "n_competing").is_not_null()))
@@ -65,8 +68,9 @@ def head_models(rows: pl.DataFrame, struck: pl.DataFrame) -> pl.DataFrame:
     return in_order(labelled(told.with_columns(pl.col("alarms").fill_null(""))))
 
 
-def _value(probe: str, name: str) -> pl.Expr:
-    return pl.col("value").filter(pl.col("probe") == probe).first().alias(name)
+def _value(probes: tuple[str, ...], name: str, column: str = "value") -> pl.Expr:
+    """The first of these probes that a model has."""
+    return pl.coalesce(pl.col(column).filter(pl.col("probe") == probe).first() for probe in probes).alias(name)
 
 
 def free_of(models: pl.DataFrame, criterion: str) -> pl.DataFrame:

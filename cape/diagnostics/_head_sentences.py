@@ -87,7 +87,7 @@ def _thresholds(estimates: Sequence[Estimate]) -> str:
     """What the threshold of cooperative changes, where a histogram of heads allows both."""
     found = {e.label: e for e in estimates if e.symbol == "head_share_beyond" and e.value is not None}
     for label, zero in found.items():
-        if not label.endswith(", cosine above 0") or "shuffled" in label:
+        if not label.endswith(", cosine above 0"):
             continue
         name = label.removesuffix(", cosine above 0")
         other = next(e for key, e in found.items() if key.startswith(f"{name}, cosine above 0."))

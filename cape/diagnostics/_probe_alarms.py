@@ -13,7 +13,8 @@ from cape.stats.degenerate import TOLERANCE, Alarm, at_bound, equal_groups, is_c
 COLUMNS = ("alarm", "measured_by", "source_id", "probe", "model_id", "family", "value", "n_struck", "strikes")
 SCHEMA: dict[str, Any] = dict.fromkeys(COLUMNS, pl.String) | {"value": pl.Float64, "n_struck": pl.Int64}
 THIRDS = ("early", "mid", "late")  # summaries of a profile that some sources give instead of its layers
-BOUNDS = {"cosine": (-1.0, 1.0), "share of heads": (1.0,), "share of prompt pairs": (1.0,)}
+COSINES = (-1.0, 1.0)
+COOPERATIVE = "coop_frac"  # end of the names of shares of cooperative heads or pairs of prompts
 RULES = {
     Alarm.CONSTANT: f"all layers, or early, middle and late layers, within {TOLERANCE:g} of each other",
     Alarm.EQUAL: f"a cosine of a whole model within {TOLERANCE:g} of that of another model of the same source",
@@ -94,9 +95,9 @@ def _equal(rows: pl.DataFrame) -> list[dict[str, Any]]:
 def _bound(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Values at the end of their scale, one row per model and probe."""
     found = []
-    # A share of competing heads has its bound at 1 too, but none is near it; zero is what is claimed.
-    for unit, bounds in BOUNDS.items():
-        held = rows.filter((pl.col("unit") == unit) & pl.col("value").is_not_null())
+    shares, cosines = pl.col("probe").str.ends_with(COOPERATIVE), pl.col("unit") == "cosine"
+    for kind, bounds in ((shares, (1.0,)), (cosines, COSINES)):
+        held = rows.filter(kind & pl.col("value").is_not_null())
         struck = held.filter(pl.Series(at_bound(held["value"].to_numpy(), bounds=bounds)))
         for _, mine in struck.group_by(*KEY, "probe", maintain_order=True):
             about = {"value": float(mine["value"][0]), "n_struck": mine.height, "strikes": f"{mine.height} values"}

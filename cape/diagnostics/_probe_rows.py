@@ -16,7 +16,7 @@ HEADS, LAYERS, MAPS = "measured heads", "measured layers", "measured maps"
 KEY = ("measured_by", "source_id", "model_id", "revision", "backend", "config_hash")
 # Probes of each kind of page, as parts of the names that recorded and new rows share.
 PROBES = {
-    HEADS: r"^(head_coop_frac|head_comp_frac|competing_units|head_cosine)$",
+    HEADS: r"^((tl_attn_)?head_coop_frac|head_comp_frac|competing_units|(attn_)?head_coupling)$",
     LAYERS: r"^((hidden|attention|net|head|layer)_coupling.*|tl_attn_(layer|net)_coupling|(early|late)_layer_coupling"
     r"|d_rep.*)$",
     MAPS: r"^proj_.*$",
@@ -64,13 +64,12 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def labelled(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add a label that is unique: model, source and, where a source measured one twice, the configuration."""
+    """Add a unique label: model and source, then the instrument and the configuration where they are needed."""
     first = pl.format("{}, {}", "model_id", "source_id")
-    told = (
-        pl.when(pl.col("config_hash") == "")
-        .then(first)
-        .otherwise(pl.format("{}, {} {}", "model_id", "source_id", pl.col("config_hash").str.slice(0, 8)))
-    )
-    return rows.with_columns(
-        pl.when(pl.len().over("model_id", "source_id") > 1).then(told).otherwise(first).alias("label")
-    )
+    told = rows.with_columns(first.alias("label"))
+    for more in (pl.col("measured_by").str.split(";").list.first(), pl.col("config_hash").str.slice(0, 8)):
+        several = pl.len().over("label") > 1
+        told = told.with_columns(
+            pl.when(several).then(pl.format("{}, {}", "label", more)).otherwise("label").alias("label")
+        )
+    return told

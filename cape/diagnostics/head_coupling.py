@@ -29,7 +29,7 @@ from cape.diagnostics._probe_alarms import alarm_table, alarms, struck_models
 from cape.diagnostics._probe_rows import EVERY, HEADS, probe_rows
 from cape.diagnostics.wiring.head_coupling import HEAD_COUPLING
 from cape.errors import NotEnoughDataError
-from cape.figures.head_coupling import family_forest, head_histograms, model_bars, share_forest
+from cape.figures.head_coupling import family_forest, head_histograms, model_bars, net_forest, share_forest
 from cape.quantities import Estimate, Table
 from cape.stats.degenerate import Alarm
 
@@ -166,6 +166,14 @@ DIAGNOSTIC = Diagnostic(
             figure=model_bars,
         ),
         Panel(
+            name="net",
+            title="Net coupling of every measured model",
+            tables=("models",),
+            alt="One row per measured model, grouped by instrument: net coupling with its interval over prompts and "
+            "the value under shuffled prompts, where they were measured.",
+            figure=net_forest,
+        ),
+        Panel(
             name="families",
             title="By family",
             tables=("families",),
@@ -178,7 +186,7 @@ DIAGNOSTIC = Diagnostic(
             title="Cosines of single heads",
             tables=("cosines",),
             alt="Share of heads by cosine where heads are known one by one or in bins, with the thresholds of "
-            "competing and cooperative, and the heads under shuffled prompts where they were measured.",
+            "competing and cooperative.",
             figure=head_histograms,
         ),
         Panel(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cape.figures import theme as look
+from cape.figures._instruments import by_instrument, left_out, stacked_rows
 from cape.figures._marks import Row, add_forest, interval_bars
-from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, plain, size_text, wrapped
+from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, plain, size_text
 from cape.quantities import Result
 from cape.stats.heads import COMPETING_BELOW, COOPERATIVE_ABOVE
 
@@ -32,7 +32,8 @@ FAMILY_COLUMNS = (
     ("competing_pct", "Competing (% of heads)"),
     ("net", "Net coupling (cosine)"),
 )
-ROW_PX, TITLE_PX, FRAME_PX = 22, 46, 110
+MOST_LINES = 6
+DASHES = ("solid", "dash", "dot", "dashdot")
 LABEL_COLUMNS = 34
 
 
@@ -81,15 +82,14 @@ def model_bars(result: Result, theme: str) -> go.Figure:
     ]
     if not rows:
         return look.empty_figure(theme, EMPTY)
-    groups = [(name, list(held)) for name, held in groupby(rows, key=lambda row: row["measured_by"])]
-    figure = _stack(theme, [(str(name), len(held)) for name, held in groups])
+    groups, gone = by_instrument(rows)
+    figure = stacked_rows(theme, groups)
     for line, (_, held) in enumerate(groups, start=1):
-        names = [_bar_name(row) for row in held]
         for column, what, style in PARTS:
             figure.add_trace(
                 go.Bar(
                     x=[row[column] for row in held],
-                    y=names,
+                    y=list(range(len(held))),
                     orientation="h",
                     name=what,
                     legendgroup=what,
@@ -111,7 +111,6 @@ def model_bars(result: Result, theme: str) -> go.Figure:
                 row=line,
                 col=1,
             )
-        figure.update_yaxes(autorange="reversed", tickfont={"size": look.SMALL_SIZE}, showgrid=False, row=line, col=1)
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_xaxes(range=[0, 100])
     figure.update_xaxes(title_text="Heads (% of the heads of the model)", row=len(groups), col=1)
@@ -119,37 +118,12 @@ def model_bars(result: Result, theme: str) -> go.Figure:
     look.note(
         figure,
         theme,
-        "Every head of a model is counted, so a bar has no sampling interval; prompts were not resampled. "
-        "Star: an alarm strikes the model's values.",
+        "Every head of a model is counted, so a bar has no sampling interval. Star: an alarm strikes the "
+        "model's values.",
+        left_out(gone),
         f"{counted(lacking, 'row')} without a cooperative share: only competing heads were counted." if lacking else "",
     )
     return figure
-
-
-def _stack(theme: str, groups: Sequence[tuple[str, int]]) -> go.Figure:
-    """Return one plot per group under one another, each as tall as its rows need."""
-    heights = [ROW_PX * n + 10 for _, n in groups]
-    height = FRAME_PX + sum(heights) + TITLE_PX * len(groups)
-    inner = sum(heights) + TITLE_PX * (len(groups) - 1)
-    figure = make_subplots(
-        rows=len(groups),
-        cols=1,
-        shared_xaxes=True,
-        row_heights=heights,
-        vertical_spacing=TITLE_PX / inner if len(groups) > 1 else 0,
-        subplot_titles=[wrapped(name, 90) for name, _ in groups],
-    )
-    figure.update_annotations(font={"size": look.SMALL_SIZE, "color": look.INK[theme].muted})
-    figure.update_layout(
-        template=look.TEMPLATES[theme], height=height, margin={**look.MARGIN, "t": look.MARGIN["t"] + TITLE_PX}
-    )
-    figure.update_layout(legend={"y": 1 + 24 / inner})
-    return figure
-
-
-def _bar_name(row: Row) -> str:
-    star = " *" if row["alarms"] else ""
-    return f"{plain(row['label'])}{star}"
 
 
 def _model_hover(row: Row) -> str:
@@ -162,6 +136,59 @@ def _model_hover(row: Row) -> str:
         f"net coupling {number_text(row['net'])}",
         str(row["measured_by"]),
         f"alarm: {row['alarms']}" if row["alarms"] else "",
+    )
+
+
+def net_forest(result: Result, theme: str) -> go.Figure:
+    """Return the net coupling of every measured model with its interval and its null, in one plot per instrument."""
+    rows = [row for row in result.table("models").frame.to_dicts() if row["net"] is not None]
+    if not rows:
+        return look.empty_figure(theme, "No net coupling is measured in this selection.")
+    groups, gone = by_instrument(rows)
+    figure = stacked_rows(theme, groups)
+    for line, (_, held) in enumerate(groups, start=1):
+        for columns, style, name in (
+            (("net_null", "net_null_low", "net_null_high"), look.SERIES["null"], "prompts shuffled"),
+            (("net", "net_low", "net_high"), look.SERIES["data"], "net coupling"),
+        ):
+            kept = [{**row, "y": place} for place, row in enumerate(held) if row[columns[0]] is not None]
+            figure.add_trace(
+                go.Scatter(
+                    x=[row[columns[0]] for row in kept],
+                    y=[row["y"] for row in kept],
+                    mode="markers",
+                    marker=style.marker(theme),
+                    error_x=interval_bars(kept, *columns, colour=style.colour(theme)),
+                    name=name,
+                    legendgroup=name,
+                    showlegend=line == 1,
+                    hovertext=[_net_hover(row) for row in kept],
+                    hovertemplate=HOVER,
+                ),
+                row=line,
+                col=1,
+            )
+    figure.update_xaxes(range=[-1.03, 1.03])
+    figure.update_xaxes(title_text="Net coupling (cosine)", row=len(groups), col=1)
+    n_null = sum(row["net_null"] is not None for row in rows)
+    look.note(
+        figure,
+        theme,
+        "Bars: 95% over prompts where they were resampled. Ticks: the mean over shuffles of the prompts' groups with "
+        f"its central 95%, known for {n_null} of {counted(len(rows), 'row')}. Recorded rows have neither.",
+        left_out(gone),
+    )
+    return figure
+
+
+def _net_hover(row: Row) -> str:
+    null = f"{number_text(row['net_null'])}, {number_text(row['net_null_low'])} to {number_text(row['net_null_high'])}"
+    return hover(
+        str(row["label"]),
+        f"net coupling {estimate_text(row, 'net')}",
+        f"prompts shuffled: {null}" if row["net_null"] is not None else "no null was recorded",
+        f"n = {number_text(row['n_heads'])} heads, {number_text(row['n_prompts'])} prompts",
+        str(row["measured_by"]),
     )
 
 
@@ -214,18 +241,16 @@ def head_histograms(result: Result, theme: str) -> go.Figure:
     figure = look.new_figure(
         theme, x_title="Cosine of reasoning and truthfulness vectors of a head", y_title="Heads (% per bin)"
     )
-    groups = [list(held) for _, held in groupby(rows, key=lambda row: (row["label"], row["what"]))]
-    labels = list(dict.fromkeys(row["label"] for row in rows))
-    for held in groups:
-        is_null = held[0]["what"] != "heads"
-        style = look.FAMILY_STYLES[labels.index(held[0]["label"]) % len(look.FAMILY_STYLES)]
+    groups = [list(held) for _, held in groupby(rows, key=lambda row: (row["measured_by"], row["label"]))]
+    for place, held in enumerate(groups[:MOST_LINES]):
+        style = look.FAMILY_STYLES[place % len(look.FAMILY_STYLES)]
         figure.add_trace(
             go.Scatter(
                 x=[row["low"] for row in held] + [held[-1]["high"]],
                 y=[row["share_pct"] for row in held] + [held[-1]["share_pct"]],
                 mode="lines",
-                line={"shape": "hv", "color": style.colour(theme), "dash": "dot" if is_null else "solid", "width": 2},
-                name=f"{plain(held[0]['label'])}{', prompts shuffled' if is_null else ''} (n = {held[0]['n']} heads)",
+                line={"shape": "hv", "color": style.colour(theme), "dash": DASHES[place % len(DASHES)], "width": 2},
+                name=f"{plain(held[0]['label'])}: {plain(held[0]['measured_by'])} (n = {held[0]['n']} heads)",
                 showlegend=True,
                 hovertext=[_bin_hover(row) for row in (*held, held[-1])],
                 hovertemplate=HOVER,
@@ -235,21 +260,20 @@ def head_histograms(result: Result, theme: str) -> go.Figure:
     for threshold, name in ((COMPETING_BELOW, "competing below"), (0.0, ""), (COOPERATIVE_ABOVE, "cooperative above")):
         figure.add_vline(x=threshold, line=muted, annotation_text=name, layer="below")
     figure.update_xaxes(range=[-1.02, 1.02])
-    has_null = any(row["what"] != "heads" for row in rows)
+    gone = len(groups) - MOST_LINES
     look.note(
         figure,
         theme,
-        "Every head of a model is counted; no interval."
-        if has_null
-        else "Every head of a model is counted; no interval. "
-        "No null was recorded: rows measured here carry one with shuffled prompts.",
+        "Every head of a model is counted, so there is no interval. A null is known for the mean over heads: see net "
+        "coupling.",
+        f"Not drawn: {gone} more rows; the table has all, and an instrument can be picked above." if gone > 0 else "",
     )
     return figure
 
 
 def _bin_hover(row: Row) -> str:
     return hover(
-        f"{row['label']}, {row['what']}",
+        f"{row['label']}, n = {counted(row['n_models'], 'model')}",
         f"cosine {row['low']:.2f} to {row['high']:.2f}: {number_text(row['count'])} of {row['n']} heads, "
         f"{number_text(row['share_pct'], '%')}",
         str(row["measured_by"]),

@@ -8,32 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from cape.errors import IngestError
+from cape.internals.results import PATTERN, SCHEMA
 
 PROBE_SHARDS = "probe_shards"
-SHARD_PATTERN = "probe-*.parquet"
-SHARD_SCHEMA: dict[str, type[pl.DataType]] = {
-    "model_id": pl.String,
-    "revision": pl.String,
-    "instrument": pl.String,
-    "backend": pl.String,
-    "probe": pl.String,
-    "layer": pl.Int64,
-    "head": pl.Int64,
-    "prompt_id": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "unit": pl.String,
-    "n_prompts": pl.Int64,
-    "prompts_set": pl.String,
-    "prompts_hash": pl.String,
-    "position": pl.String,
-    "dtype": pl.String,
-    "device": pl.String,
-    "config_hash": pl.String,
-    "versions": pl.String,
-    "notes": pl.String,
-}
+SHARD_PATTERN, SHARD_SCHEMA = PATTERN, SCHEMA
 
 
 def read_shard(file: Path, *, display_name: str) -> pl.DataFrame:
@@ -55,7 +33,7 @@ def read_shard(file: Path, *, display_name: str) -> pl.DataFrame:
         if held is None:
             found = "The column is missing."
         elif held not in (kind, pl.Null):
-            found = f"The column holds {held}, not {kind.__name__}."
+            found = f"The column holds {held}, not {kind}."
         else:
             continue
         raise IngestError(

@@ -13,7 +13,7 @@ HASH_LENGTH = 12
 
 
 def lake_version(paths: LakePaths) -> str:
-    """Return the hash of raw and local files, SQL, `cape/ingest` and `cape/lake` (12 hexadecimal digits)."""
+    """Return the hash of raw and local files, SQL, `cape/ingest`, `cape/lake` and the shard columns (12 hex digits)."""
     return _digest(_content_files(paths))
 
 
@@ -27,6 +27,7 @@ def _content_files(paths: LakePaths) -> list[tuple[str, Path]]:
     tops = (paths.root / f"{table.name}.csv" for table in TOP_TABLES)
     delivered = [p for folder in (paths.raw, paths.local) if folder.is_dir() for p in folder.rglob("*") if p.is_file()]
     code = [*(PACKAGE / "lake").glob("*.py"), *(PACKAGE / "ingest").glob("*.py"), *(PACKAGE / "ingest").glob("*.csv")]
+    code.append(PACKAGE / "internals" / "results.py")  # the columns of a shard
     return [
         *_named(paths.root, (p for p in tops if p.is_file())),
         *_named(paths.root, delivered),

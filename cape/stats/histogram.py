@@ -13,6 +13,8 @@ METHOD = "counts in bins; the ends are what the bins allow"
 def binned_median(edges: ArrayLike, counts: ArrayLike) -> Inference:
     """Return the median of binned values: linear within its bin, the ends being the edges of that bin.
 
+    Where the two middle values lie in different bins, the ends are the means of their lower and of their upper edges.
+
     edges : (n_bins + 1,) ascending. counts : (n_bins,) values per bin. n counts values; undefined without any.
     """
     edge, held = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
@@ -20,11 +22,13 @@ def binned_median(edges: ArrayLike, counts: ArrayLike) -> Inference:
     if n == 0:
         return Inference(value=None, low=None, high=None, n=0, method=METHOD, caveats=("undefined: no value",))
     below = np.concatenate([[0.0], np.cumsum(held)])
-    place = int(np.searchsorted(below, n / 2, side="right")) - 1
-    place = min(place, int(np.flatnonzero(held).max()))
-    within = (n / 2 - below[place]) / held[place] if held[place] else 0.0
-    low, high = float(edge[place]), float(edge[place + 1])
-    return Inference(value=low + within * (high - low), low=low, high=high, n=n, method=METHOD)
+    ranks = np.array([(n - 1) // 2, n // 2])  # the middle value, or the two that the median is the mean of
+    places = np.searchsorted(below, ranks, side="right") - 1
+    low, high = float(edge[places].mean()), float(edge[places + 1].mean())
+    value = (low + high) / 2
+    if places[0] == places[1]:
+        value = float(low + (n / 2 - below[places[0]]) / held[places[0]] * (high - low))
+    return Inference(value=value, low=low, high=high, n=n, method=METHOD)
 
 
 def binned_share_above(edges: ArrayLike, counts: ArrayLike, *, threshold: float) -> Inference:

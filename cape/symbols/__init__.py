@@ -15,6 +15,7 @@ from cape.symbols import (
     frontier_coupling,
     head_coupling,
     isocline,
+    layer_coupling,
     loss_blindness,
     model_organism,
     ode_explorer,
@@ -45,6 +46,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *model_organism.QUANTITIES,
     *head_coupling.QUANTITIES,
     *steering.QUANTITIES,
+    *layer_coupling.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -125,9 +125,17 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "along": ({}, "sizes"),
     "measure": ({}, "probability"),
     "text": ({}, "web"),
-    "measured_by": ({}, "attention patterns; prompts: not stated"),
+    "measured_by": ({}, "attention_pattern; prompts: not stated"),
     "criterion": ({}, "every head cooperative"),
     "alarmed": ({}, "left out"),
+    "coupling_as": ({}, "centred on the background"),
+    "placed_by": ({}, "layer number"),
+    "profile_family": ({}, "OPT"),
+    "ladder_family": ({}, "Qwen2.5"),
+    "newer": ({}, "OPT"),
+    "older": ({}, "OPT"),
+    "band_from_b": ({}, 10.0),
+    "band_to_b": ({}, 40.0),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}

@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 
 from cape.errors import IngestError, LakeBuildError
-from cape.internals import results
 from cape.lake import Lake, LakePaths, build_lake
 from cape.lake.commands import land_shards
-from cape.lake.shards import SHARD_PATTERN, SHARD_SCHEMA, read_shard, shard_files
+from cape.lake.shards import read_shard, shard_files
 from tests.diagnostics._probes import probe_lake, shard, source
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,18 +25,13 @@ def paths(lake_paths: LakePaths, tmp_path: Path) -> LakePaths:
     return LakePaths(tmp_path / "lake")
 
 
-def test_the_columns_of_a_shard_are_those_that_the_probes_write() -> None:
-    assert SHARD_SCHEMA == results.SCHEMA
-    assert SHARD_PATTERN == results.PATTERN
-
-
 def test_a_landed_shard_is_in_the_mart_with_its_interval(paths: LakePaths, tmp_path: Path) -> None:
     landed = land_shards([shard(tmp_path, [ROW])], source=source("mine"), paths=paths, is_local=True)
     assert [file.n_rows for file in landed] == [1]
     build_lake(paths)
     lake = Lake.open(paths)
     (row,) = lake.read("mart_probes", source_id="mine").iter_rows(named=True)
-    assert (row["origin"], row["measured_by"]) == ("measured here", "attention outputs; prompts: contrast")
+    assert (row["origin"], row["measured_by"]) == ("measured here", "head_output; prompts: contrast")
     assert (row["family"], row["value"], row["low"], row["high"], row["layer"]) == ("Pythia", 0.5, 0.4, 0.6, 1)
     lake.close()
 

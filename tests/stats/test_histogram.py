@@ -30,6 +30,12 @@ def test_planted_bins_give_the_median_by_hand() -> None:
     assert binned_share_above([0, 1, 2, 3], [1, 2, 1], threshold=9).value == 0.0
 
 
+def test_middle_values_in_two_bins_leave_all_between_open() -> None:
+    found = binned_median([0, 1, 2, 3], [2, 0, 2])
+    assert (found.value, found.low, found.high) == (1.5, 1.0, 2.0)
+    assert found.low <= np.median([0.1, 0.2, 2.9, 3.0]) <= found.high
+
+
 @pytest.mark.parametrize("counts", [[4, 0, 0], [0, 0, 4]])
 def test_one_full_bin_holds_the_median(counts: list[int]) -> None:
     found = binned_median([0, 1, 2, 3], counts)
