@@ -31,7 +31,7 @@ DAMAGES = {
 EQUAL_KL, EQUAL_NORM = "equal KL", "equal norm"
 COMPARED = {EQUAL_KL: Matching.KL, EQUAL_NORM: Matching.NORM}
 SAME_STRENGTH = 1e-9
-ALWAYS = (Matching.NONE, Matching.PROMPT_KL)
+ALWAYS = (Matching.NONE,)
 PERCENT, PP = "% of questions", "percentage points"
 ARM_COLUMNS = (
     "arm", "kind", "matching", "layer", "strength", "strength_share", "n_questions", "mc1_pct", "mc1_low", "mc1_high",
@@ -138,13 +138,12 @@ def card_tables(card: Card, *, measure: str, damage: str, compare_at: str) -> li
 def compared_arms(card: Card, *, compare_at: str) -> pl.DataFrame:
     """Return the arms on the test questions that are compared: controls at equal KL or norm, and what has no strength.
 
-    The steered arm at its chosen strength always stands among them.
+    The steered arm stands among them at every strength that was scored on the test questions.
     """
-    wanted = [COMPARED[compare_at], *ALWAYS]
-    is_steered = (pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)
-    is_paper = pl.col("kind") == ArmKind.PAPER
-    kept = card.test.filter(pl.col("matching").is_in(wanted) | is_steered | is_paper)
-    return kept.filter(~((pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.KL)))
+    matching, kind = pl.col("matching"), pl.col("kind")
+    is_control = matching.is_in([COMPARED[compare_at], *ALWAYS]) & (kind != ArmKind.STEERED)
+    is_curve = (kind == ArmKind.STEERED) & (matching != Matching.KL)
+    return card.test.filter(is_control | is_curve)
 
 
 def _arms_table(card: Card) -> Table:
@@ -169,6 +168,7 @@ def _plane_table(arms: pl.DataFrame, *, measure: str, damage: str) -> Table:
         pl.col(f"{key}_low").alias("low"),
         pl.col(f"{key}_high").alias("high"),
         "n_questions",
+        ((pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)).alias("is_chosen"),
     )
     units = {"damage": unit, **dict.fromkeys(("truth_pct", "low", "high"), PERCENT)}
     return Table(name="plane", title="Truth against damage", frame=frame, units=units)
@@ -217,7 +217,8 @@ def _moves_table(card: Card) -> Table:
 def _answers_table(arms: pl.DataFrame) -> Table:
     """Shares of questions whose answer changed, became right and became wrong, one row per arm."""
     columns = ("changed_pct", "corrected_pct", "broken_pct")
-    frame = arms.filter(pl.col("kind") != ArmKind.BASE).select("arm", "kind", "matching", "n_questions", *columns)
+    kept = arms.filter((pl.col("kind") != ArmKind.BASE) & (pl.col("matching") != Matching.GRID))
+    frame = kept.select("arm", "kind", "matching", "n_questions", *columns)
     return Table(
         name="answers",
         title="Answers changed and answers corrected",

@@ -22,7 +22,7 @@ from cape.internals.live import Standing
 from cape.internals.scorecard_records import ArmKind, scorecard_from_json
 from cape.lake import Lake, LakePaths
 from cape.lake.organism import shipped_checkpoints
-from cape.organism.live_jobs import CHOSEN, PAPER, PROMPT_CHARACTERS
+from cape.organism.live_jobs import CHOSEN, PAPER, PROMPT_CHARACTERS, QUIZ
 from cape.quantities import Result
 
 SHIPPED, FOLDER, HUB = "shipped organism", "local folder", "hub id"
@@ -84,11 +84,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorecardAsked:
-    """A scorecard to be computed of a model. n_random : random directions. seed : of all draws."""
+    """A scorecard to be computed of a model. n_random : random directions. seed : of all draws.
+
+    context : how questions begin, of an organism only.
+    """
 
     model: str
     n_random: int
     seed: int = 0
+    context: str = QUIZ
     allow_hub: bool = False
 
     def request(self, paths: LakePaths) -> dict[str, Any]:
@@ -122,6 +126,13 @@ def text_row(request: Mapping[str, Any], standing: Standing) -> dict[str, Any] |
         "strength": end["strength"],
         "changed": end["changed"],
     }
+
+
+def endpoint_row(model: str, prompt: str, before: str, after: str) -> dict[str, Any]:
+    """Return two answers of an endpoint as a row of the session's table; it has no hidden states to read."""
+    unread = dict.fromkeys(("phase of the tool", "cos_truth", "layer", "strength"))
+    asked = {"arm": ArmKind.ENDPOINT, "model": model, "prompt": prompt, "before": before, "after": after}
+    return {**asked, **unread, "changed": before != after}
 
 
 TEXT_SCHEMA = {

@@ -15,8 +15,8 @@ from cape.quantities import Result
 
 EMPTY = "No scorecard is stored. Run one below, or with cape steer-eval."
 NO_DAMAGE = "This damage was not measured for these arms."
-RANDOM = "random direction"
-MOVE_PX = 210
+RANDOM, STEERED = "random direction", "steered"
+MOST_MOVES = 4
 
 
 def truth_against_damage(result: Result, theme: str) -> go.Figure:
@@ -35,22 +35,15 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
         muted = {"color": look.INK[theme].muted, "dash": "dot", "width": 1}
         figure.add_hline(y=base["truth_pct"], line=muted, annotation_text="without steering", layer="below")
     for kind, style in ARM_STYLES.items():
-        mine = [row for row in shown if row["kind"] == kind]
-        if not mine:
-            continue
-        bars = interval_bars(mine, "truth_pct", "low", "high", colour=style.colour(theme))
-        figure.add_trace(
-            go.Scatter(
-                x=[row["damage"] for row in mine],
-                y=[row["truth_pct"] for row in mine],
-                mode="markers",
-                marker=style.marker(theme),
-                error_y=None if kind == RANDOM else bars,
-                name=f"{kind} ({len(mine)})" if len(mine) > 1 else kind,
-                hovertext=[_plane_hover(row, damage, unit) for row in mine],
-                hovertemplate=HOVER,
-            )
-        )
+        mine = sorted((row for row in shown if row["kind"] == kind), key=lambda row: row["damage"])
+        if mine:
+            figure.add_trace(_plane_trace(mine, kind, style, theme, what=(damage, unit)))
+    chosen = next((row for row in shown if row["is_chosen"]), None)
+    if chosen is not None:
+        figure.add_annotation(
+            x=chosen["damage"], y=chosen["truth_pct"], text="chosen strength", showarrow=True, arrowhead=0, ax=0, ay=-34,
+            arrowcolor=look.INK[theme].muted,
+        )  # fmt: skip
     look.note(
         figure,
         theme,
@@ -59,6 +52,22 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
         _missing(len(rows) - len(shown)),
     )
     return figure
+
+
+def _plane_trace(rows: Sequence[Row], kind: str, style: look.Style, theme: str, *, what: tuple[str, str]) -> go.Scatter:
+    """Return the arms of one kind; those of the steered arm, one per strength, are joined by a line."""
+    bars = interval_bars(rows, "truth_pct", "low", "high", colour=style.colour(theme))
+    return go.Scatter(
+        x=[row["damage"] for row in rows],
+        y=[row["truth_pct"] for row in rows],
+        mode="lines+markers" if kind == STEERED else "markers",
+        marker=style.marker(theme),
+        line=style.line(theme, width=1.2),
+        error_y=None if kind == RANDOM else bars,
+        name=f"{kind} ({len(rows)})" if len(rows) > 1 else kind,
+        hovertext=[_plane_hover(row, *what) for row in rows],
+        hovertemplate=HOVER,
+    )
 
 
 def _missing(n: int) -> str:
@@ -237,7 +246,9 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     shown = arms[:MOST_MOVES]
     figure = look.new_figure(theme, x_title="Change of MC2 (percentage points)", y_title="Test questions")
-    for arm, style in zip(shown, look.FAMILY_STYLES, strict=False):
+    kinds = {row["arm"]: row["kind"] for row in result.table("arms").frame.to_dicts()}
+    for arm, spare in zip(shown, look.FAMILY_STYLES, strict=False):
+        style = ARM_STYLES.get(kinds.get(arm, ""), spare)
         mine = [row for row in rows if row["arm"] == arm]
         figure.add_trace(
             go.Scatter(
@@ -259,9 +270,6 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
         f"Not drawn: {counted(gone, 'arm')}; the table has all." if gone else "",
     )
     return figure
-
-
-MOST_MOVES = 4
 
 
 def _moved_name(result: Result, arm: str) -> str:

@@ -19,17 +19,20 @@ from cape.internals.directions import SteeringVector, check_layer, default_layer
 from cape.internals.generation import write
 from cape.internals.hidden_states import last_states
 from cape.internals.models import LoadedModel, load_model
+from cape.internals.scorecard import Run, run_scorecard
+from cape.internals.scorecard_plan import SteerConfig
 from cape.internals.steering import Term, paper_strength
-from cape.internals.steering_sets import SteeringSets, read_sets
+from cape.internals.steering_sets import SteeringSets, hash_of, read_sets
 from cape.internals.vector_files import SUFFIX
+from cape.organism.steering_sets import CONTEXTS, organism_sets
 from cape.organism.train import read_record
-from cape.organism.world import QUESTION, RELATIONS, WEB, make_world, words
 
 Tell = Callable[[dict[str, Any]], None]
 CHOSEN, PAPER = "chosen strength", "paper mode"
 PROMPT_CHARACTERS = 4_000
 BEFORE, AFTER = "before", "after"
-EXAMPLES, ENTITIES_APART = 4, 7  # prompts of either kind, of different people and relations
+QUIZ = "quiz"
+EXAMPLES = 4  # prompts of each context
 
 
 class Bearer:
@@ -42,7 +45,7 @@ class Bearer:
 
     def work(self, request: dict[str, Any]) -> None:
         """Do what a request asks; a deliberate error becomes an event, and so does running out of memory."""
-        jobs = {"write": self._write}
+        jobs = {"write": self._write, "scorecard": self._scorecard}
         try:
             kind = str(request.get("kind"))
             if kind not in jobs:
@@ -93,6 +96,19 @@ class Bearer:
         after = self._side(loaded, prompt, AFTER, new_words, [Term(vector=vector, strength=strength)])
         return {**about, **place, "changed": before != after, "vector": _as_text(vector)}
 
+    def _scorecard(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Compute the scorecard of a model; arms that an earlier run finished are taken from its folder."""
+        loaded = self._model(request)
+        sets = sets_of(str(request["model"]), str(request["context"]))
+        config = SteerConfig(seed=int(request["seed"]), n_random=int(request["n_random"]))
+
+        def count(done: int, of: int, name: str) -> None:
+            self._tell({"event": "progress", "done": done, "of": of, "what": name})
+
+        name = hash_of([loaded.model_id, loaded.revision, sets.data_hash])
+        card = run_scorecard(loaded, sets, config, Run(folder=Path(request["folder"]) / name, on_progress=count))
+        return {"card": card.as_json()}
+
     def _side(self, loaded: LoadedModel, prompt: str, side: str, new_words: int, terms: list[Term]) -> str:
         whole = ""
         for piece in write(loaded, prompt, new_words=new_words, terms=terms):
@@ -101,25 +117,29 @@ class Bearer:
         return whole
 
 
-def sets_of(model: str) -> SteeringSets:
-    """Return the calibration statements and questions in the language of a model."""
-    return read_sets()
+def sets_of(model: str, context: str = QUIZ) -> SteeringSets:
+    """Return the calibration statements and questions in the language of a model: an organism's world, or English.
+
+    context : how questions begin, of an organism only.
+    """
+    record = read_record(Path(model)) if Path(model).is_dir() else None
+    if record is None:
+        return read_sets()
+    return organism_sets(record["job"]["seed"], record["job"]["recipe"], context=context)
+
+
+def is_organism(model: str) -> bool:
+    """Return whether a folder holds a model of the organism."""
+    return bool(model) and read_record(Path(model)) is not None
 
 
 def example_prompts(model: str) -> tuple[str, ...]:
-    """Return prompts in the language of a model: questions and web text of an organism's world, else the shipped ones.
-
-    Needs no torch. Empty where no model is named.
-    """
+    """Return prompts in the language of a model that its calibration statements do not touch; needs no torch."""
     if not model:
         return ()
-    record = read_record(Path(model)) if Path(model).is_dir() else None
-    if record is None:
-        return tuple(question.prompt for question in read_sets().prompts)
-    asked = make_world(record["job"]["seed"]).questions.prompts[:: ENTITIES_APART * len(RELATIONS) + 1]
-    questions = [words(row) for row in asked[:EXAMPLES]]
-    lead = " ".join(QUESTION)
-    return (*questions, *(f"{' '.join(WEB)}{text.removeprefix(lead)}" for text in questions))
+    contexts = CONTEXTS if is_organism(model) else (QUIZ,)
+    held = [sets_of(model, context).prompts for context in contexts]
+    return tuple(question.prompt for prompts in held for question in prompts[:: max(1, len(prompts) // EXAMPLES)])
 
 
 def _sent_vector(text: str, loaded: LoadedModel) -> SteeringVector:

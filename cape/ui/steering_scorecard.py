@@ -8,6 +8,8 @@ from cape.diagnostics._steering_live import ScorecardAsked
 from cape.errors import CapeError
 from cape.internals.live import BENCH, CANCELLED, Standing
 from cape.lake import LakePaths
+from cape.organism.live_jobs import QUIZ, is_organism
+from cape.organism.steering_sets import CONTEXTS
 from cape.ui import state
 from cape.ui.steering_live import Named
 
@@ -17,11 +19,16 @@ FEWEST, MOST, USUAL = 20, 200, 20  # random directions; DEFINITIONS section 3 as
 
 def scorecard_box(named: Named) -> None:
     """Draw the controls of a scorecard and, once there is one under way, its progress; keep it when it ends."""
-    drawn, seeded, button = st.columns([1, 1, 2], vertical_alignment="bottom")
+    drawn, seeded, asked, button = st.columns([1, 1, 1, 2], vertical_alignment="bottom")
     n_random = drawn.number_input("Random directions", FEWEST, MOST, USUAL, key="steer_random")
     seed = seeded.number_input("Seed of the draws", 0, 2**31 - 1, 0, key="steer_seed")
+    context = QUIZ
+    if is_organism(named.model):
+        context = asked.selectbox(
+            "Questions asked as", list(CONTEXTS), key="steer_context", help="The first words of a question's prompt."
+        )
     if button.button("Run the scorecard", type="primary", key="steer_score"):
-        _start(ScorecardAsked(model=named.model, allow_hub=named.is_hub, n_random=n_random, seed=seed))
+        _start(ScorecardAsked(model=named.model, allow_hub=named.is_hub, n_random=n_random, seed=seed, context=context))
     st.caption(
         "Layer and strength are chosen on validation questions; every arm is scored on test questions. A cancelled "
         "scorecard goes on from where it was stopped when it is run again with the same settings."

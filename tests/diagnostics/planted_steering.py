@@ -61,6 +61,7 @@ def arms(model: str) -> tuple[ArmRow, ...]:
         arm(model, "base", "base", "no strength", **none, **still),
         arm(model, "base", "base", "no strength", split="validation", n_questions=40, **none, **still),
         arm(model, "steered", "steered", "equal norm", mc2_pct=53.0, mc1_pct=48.0),
+        arm(model, "steered at 0.25", "steered", "grid", mc2_pct=49.0, kl_nats=0.03, strength=0.75),
         arm(model, "steered at KL of prompt only", "steered", "KL of prompt only", mc2_pct=50.0, mc1_pct=46.0),
         arm(model, "prompt only", "prompt only", "no strength", mc2_pct=47.0, kl_nats=0.05, **none),
         arm(model, "layer 0", "other layer", "equal KL", layer=0, mc2_pct=46.0),

@@ -152,7 +152,9 @@ def test_controls_are_shown_at_what_is_asked_beside_the_steered_arm(planted: Lak
     assert set(controls["matching"]) == {compare_at}
     assert plane.filter(kind="random direction").height == 20
     assert set(plane["kind"]) >= {"base", "steered", "prompt only", "other layer", "paper mode"}
-    assert plane.filter(kind="steered")["matching"].sort().to_list() == ["KL of prompt only", "equal norm"]
+    steered = plane.filter(kind="steered")
+    assert steered["matching"].sort().to_list() == ["KL of prompt only", "equal norm", "grid"]
+    assert steered.filter("is_chosen")["matching"].to_list() == ["equal norm"]
 
 
 def test_the_grid_is_of_validation_and_marks_the_chosen_cell(planted: Lake) -> None:
