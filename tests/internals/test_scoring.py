@@ -30,7 +30,7 @@ for package in ("torch", "transformers", "safetensors"):
     require(package)
 
 
-def some_items(*, seed: int = 0, n: int = 12) -> list[Item]:
+def some_items(*, seed: int = 0, n: int = 4) -> list[Item]:
     rng = np.random.default_rng(seed)
 
     def words(length: int) -> tuple[int, ...]:
@@ -52,10 +52,10 @@ def test_a_shared_prompt_gives_what_choice_by_choice_gives(name: str) -> None:
     assert worst(score_choices(model, items), choice_by_choice(model, items)) < 1e-4
 
 
-@pytest.mark.parametrize("name", ["gpt_neox", "gpt2", "bloom", "llama", "gemma3"])
+@pytest.mark.parametrize("name", ["gpt_neox", "bloom"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_steering_acts_on_the_same_positions_either_way(name: str, schedule: str) -> None:
-    model, items = loaded(name), some_items(n=6)
+    model, items = loaded(name), some_items(n=3)
     plain = choice_by_choice(model, items)
     with direction(model).apply(model, 4.0, schedule=SCHEDULES[schedule]) as session:
         shared = score_choices(model, items, session=session)
@@ -71,7 +71,7 @@ def test_a_long_prompt_and_many_choices_are_scored_alike() -> None:
     )
     rng = np.random.default_rng(1)
     prompt = tuple(int(i) for i in rng.integers(2, 28, size=200))
-    items = [Item(prompt=prompt, choices=tuple(tuple(int(i) for i in rng.integers(2, 28, size=5)) for _ in range(40)))]
+    items = [Item(prompt=prompt, choices=tuple(tuple(int(i) for i in rng.integers(2, 28, size=5)) for _ in range(9)))]
     shared = score_choices(model, items)
     assert worst(shared, choice_by_choice(model, items)) < 1e-4
     with torch.no_grad():
