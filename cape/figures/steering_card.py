@@ -41,9 +41,15 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
     chosen = next((row for row in shown if row["is_chosen"]), None)
     if chosen is not None:
         figure.add_annotation(
-            x=chosen["damage"], y=chosen["truth_pct"], text="chosen strength", showarrow=True, arrowhead=0, ax=0, ay=-34,
+            x=chosen["damage"],
+            y=chosen["truth_pct"],
+            text="chosen strength",
+            showarrow=True,
+            arrowhead=0,
+            ax=0,
+            ay=-34,
             arrowcolor=look.INK[theme].muted,
-        )  # fmt: skip
+        )
     look.note(
         figure,
         theme,

@@ -103,7 +103,11 @@ def write_box(named: Named) -> None:
 
 def _prompt(model: str) -> str:
     """Draw the examples and the prompt, which an example fills."""
-    examples = example_prompts(model)
+    try:
+        examples = example_prompts(model)
+    except CapeError as error:
+        st.warning(str(error))
+        examples = ()
     chosen = st.selectbox("Prompt", [*examples, OWN], key=f"steer_example_{Path(model).name}")
     if chosen != OWN:
         return chosen
