@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from cape.cli_options import taking
-from cape.errors import BadParameterError, StoppedError
+from cape.errors import BadParameterError
 from cape.internals.directions import PAPER_PAIRS, SteeringVector, default_layer
 from cape.internals.endpoint import Endpoint
 from cape.internals.endpoint_arm import EndpointTexts, ask_endpoint
@@ -182,7 +181,7 @@ def steer_eval(given: EvalOptions) -> None:
     try:
         for job in _jobs(given):
             cards.append(_card(given, job))
-    except (KeyboardInterrupt, StoppedError):
+    except KeyboardInterrupt:
         typer.echo(f"Cancelled; {len(cards)} scorecards are whole. The same command goes on from there.", err=True)
         raise typer.Exit(CANCELLED) from None
     if given.shipped:
@@ -243,10 +242,9 @@ def _card(given: EvalOptions, job: _Job) -> Scorecard:
     sets = sets_for(job.source, given.sets, context=job.context)
     name = hash_of([loaded.model_id, loaded.revision, loaded.dtype, sets.data_hash, asdict(config)])
     folder = given.out or LakePaths.from_environment().built / "steering"
-    with _progress(loaded.model_id) as (on_progress, cancel):
+    with _progress(loaded.model_id) as on_progress:
         run = Run(
             folder=folder / name,
-            cancel=cancel,
             on_progress=on_progress,
             position=job.position,
             endpoint_texts=_endpoint_texts(given, sets),
@@ -301,13 +299,12 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[tuple[Callable[[int, int, str], None], threading.Event]]:
-    """Show a bar of arms on stderr; an interruption sets the event, so that the arm in hand is left whole."""
-    cancel = threading.Event()
+def _progress(name: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a bar of arms on stderr."""
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("{task.fields[arm]}"))
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None, arm="")
-        yield lambda done, total, arm: bar.update(task, completed=done, total=total, arm=arm), cancel
+        yield lambda done, total, arm: bar.update(task, completed=done, total=total, arm=arm)
 
 
 def _show(card: Scorecard) -> None:
