@@ -20,9 +20,10 @@ from cape.diagnostics.steering import DIAGNOSTIC, SteeringParams, outcome_of
 from cape.errors import BadParameterError
 from cape.internals.live import Standing
 from cape.internals.scorecard_records import ArmKind, scorecard_from_json
+from cape.internals.steering import SCHEDULES
 from cape.lake import Lake, LakePaths
 from cape.lake.organism import shipped_checkpoints
-from cape.organism.live_jobs import CHOSEN, PAPER, PROMPT_CHARACTERS, QUIZ
+from cape.organism.live_jobs import CHOSEN, CONSTANT, PAPER, PROMPT_CHARACTERS, QUIZ
 from cape.quantities import Result
 
 SHIPPED, FOLDER, HUB = "shipped organism", "local folder", "hub id"
@@ -60,6 +61,7 @@ class Asked:
     model: str
     prompt: str
     mode: str = CHOSEN
+    schedule: str = CONSTANT
     layer: int | None = None
     strength: float = 0.0
     new_words: int = 1
@@ -74,6 +76,8 @@ class Asked:
             raise BadParameterError(
                 f"The prompt has {len(self.prompt)} characters; 1 to {PROMPT_CHARACTERS} are taken. Change it."
             )
+        if self.schedule not in SCHEDULES:
+            raise BadParameterError(f"There is no schedule {self.schedule!r}. Known: {', '.join(SCHEDULES)}.")
         if self.vector is not None and len(self.vector) > VECTOR_BYTES_MAX:
             raise BadParameterError(
                 f"The vector's file has {len(self.vector)} bytes; a steering vector has at most {VECTOR_BYTES_MAX}."

@@ -27,7 +27,7 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
     shown = [row for row in rows if row["damage"] is not None and row["truth_pct"] is not None]
     if not shown:
         return look.empty_figure(theme, NO_DAMAGE)
-    damage, measure = (str(result.params.get(name)) for name in ("damage", "measure"))
+    damage, measure = (str(result.params.get(name)) for name in ("damage", "truth"))
     unit = result.table("plane").units["damage"]
     figure = look.new_figure(theme, x_title=f"{damage} ({unit})", y_title=f"{measure} (% of questions)", height=500)
     base = next((row for row in shown if row["kind"] == "base"), None)
@@ -140,7 +140,7 @@ def layer_by_strength(result: Result, theme: str) -> go.Figure:
     look.note(
         figure,
         theme,
-        f"Change of {result.params.get('measure')} in percentage points against no steering, on "
+        f"Change of {result.params.get('truth')} in percentage points against no steering, on "
         f"{rows[0]['n_questions']} validation questions; no interval in a cell. Outlined: chosen. "
         "Effects are reported on the test questions only.",
     )
@@ -173,8 +173,7 @@ def _cell_hover(cell: Row) -> str:
 
 def paired_effects(result: Result, theme: str) -> go.Figure:
     """Return a forest of the paired effects in percentage points with their intervals."""
-    rows = [row for row in result.table("effects").frame.to_dicts() if row["unit"] == "pp" and row["value"] is not None]
-    rows = [row for row in rows if row["kind"] != RANDOM]
+    rows = [row for row in result.table("effects").frame.to_dicts() if row["is_shown"] and row["value"] is not None]
     if not rows:
         return look.empty_figure(theme, EMPTY)
     shown = [{**row, "y": line} for line, row in enumerate(rows)]
@@ -186,7 +185,12 @@ def paired_effects(result: Result, theme: str) -> go.Figure:
     for kind, style in ARM_STYLES.items():
         mine = [row for row in shown if row["kind"] == kind]
         add_forest(figure, mine, style=style, theme=theme, name=kind, text=_effect_hover)
-    look.note(figure, theme, "Bars: 95% bootstrap of questions, paired. Cross-entropy, in nats, is in the table.")
+    look.note(
+        figure,
+        theme,
+        "Bars: 95% bootstrap of questions, paired; of the mean of random directions, their central 95%. Controls at "
+        f"{result.params.get('compare_at')}. The table has every effect, cross-entropy in nats among them.",
+    )
     return figure
 
 
@@ -252,10 +256,9 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     shown = arms[:MOST_MOVES]
     figure = look.new_figure(theme, x_title="Change of MC2 (percentage points)", y_title="Test questions")
-    kinds = {row["arm"]: row["kind"] for row in result.table("arms").frame.to_dicts()}
-    for arm, spare in zip(shown, look.FAMILY_STYLES, strict=False):
-        style = ARM_STYLES.get(kinds.get(arm, ""), spare)
+    for arm in shown:
         mine = [row for row in rows if row["arm"] == arm]
+        style = ARM_STYLES[mine[0]["kind"]]
         figure.add_trace(
             go.Scatter(
                 x=[end for row in mine for end in (row["low"], row["high"])],
@@ -312,7 +315,7 @@ def effects_by_model(result: Result, theme: str) -> go.Figure:
             name=name,
             text=_model_hover,
         )
-    look.note(figure, theme, f"{result.params.get('measure')}; bars 95%, paired by question. Smallest model on top.")
+    look.note(figure, theme, f"{result.params.get('truth')}; bars 95%, paired by question. Smallest model on top.")
     return figure
 
 

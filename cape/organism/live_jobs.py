@@ -11,6 +11,7 @@ import base64
 import binascii
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from cape.internals.hidden_states import last_states
 from cape.internals.models import LoadedModel, load_model
 from cape.internals.scorecard import Run, run_scorecard
 from cape.internals.scorecard_plan import SteerConfig
-from cape.internals.steering import Term, paper_strength
+from cape.internals.steering import SCHEDULES, Term, paper_strength
 from cape.internals.steering_sets import SteeringSets, hash_of, read_sets
 from cape.internals.vector_files import SUFFIX
 from cape.organism.steering_sets import CONTEXTS, organism_sets
@@ -29,6 +30,7 @@ from cape.organism.train import read_record
 
 Tell = Callable[[dict[str, Any]], None]
 CHOSEN, PAPER = "chosen strength", "paper mode"
+CONSTANT = "constant"
 PROMPT_CHARACTERS = 4_000
 BEFORE, AFTER = "before", "after"
 QUIZ = "quiz"
@@ -93,7 +95,9 @@ class Bearer:
         self._tell({"event": "model", **about, **place})
         new_words = int(request["new_words"])
         before = self._side(loaded, prompt, BEFORE, new_words, [])
-        after = self._side(loaded, prompt, AFTER, new_words, [Term(vector=vector, strength=strength)])
+        schedule = SCHEDULES[str(request.get("schedule", CONSTANT))]
+        term = Term(vector=vector, strength=strength, schedule=schedule)
+        after = self._side(loaded, prompt, AFTER, new_words, [term])
         return {**about, **place, "changed": before != after, "vector": _as_text(vector)}
 
     def _scorecard(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +109,7 @@ class Bearer:
         def count(done: int, of: int, name: str) -> None:
             self._tell({"event": "progress", "done": done, "of": of, "what": name})
 
-        name = hash_of([loaded.model_id, loaded.revision, sets.data_hash])
+        name = hash_of([loaded.model_id, loaded.revision, loaded.dtype, sets.data_hash, asdict(config)])
         card = run_scorecard(loaded, sets, config, Run(folder=Path(request["folder"]) / name, on_progress=count))
         return {"card": card.as_json()}
 

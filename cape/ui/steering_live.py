@@ -27,6 +27,7 @@ from cape.diagnostics._steering_live import (
 )
 from cape.errors import CapeError
 from cape.internals.live import BENCH, CANCELLED, Standing
+from cape.internals.steering import SCHEDULES
 from cape.lake import LakePaths
 from cape.organism.live_jobs import CHOSEN, PROMPT_CHARACTERS, example_prompts
 from cape.ui import state
@@ -80,7 +81,11 @@ def write_box(named: Named) -> None:
     words = words_place.number_input(
         "New words", min_value=1, max_value=MOST_WORDS, value=min(FIRST_WORDS, MOST_WORDS), key="steer_words"
     )
-    file = st.file_uploader(
+    uploaded, scheduled = st.columns([3, 1])
+    schedule = scheduled.selectbox(
+        "Strength acts", list(SCHEDULES), key="steer_schedule", help="At every word, on the prompt or on new words."
+    )
+    file = uploaded.file_uploader(
         "A vector of my own (safetensors; empty: trained on calibration statements)",
         type=["safetensors"],
         max_upload_size=VECTOR_BYTES_MAX // MEGABYTE,
@@ -91,6 +96,7 @@ def write_box(named: Named) -> None:
             model=named.model,
             prompt=prompt,
             mode=mode,
+            schedule=schedule,
             layer=layer,
             strength=strength,
             new_words=words,
