@@ -9,7 +9,8 @@ import polars as pl
 
 from cape.diagnostics._diagnostic import Read
 from cape.errors import NotEnoughDataError, UnknownNameError
-from cape.internals.scorecard_records import ArmKind, Matching, Scorecard, Split, SummaryRow, frame_of
+from cape.internals.scorecard_records import ArmKind, Matching, Metric, Scorecard, Split, SummaryRow, frame_of
+from cape.internals.scorecard_tables import RANDOM_NAME
 from cape.lake.names import did_you_mean
 from cape.quantities import Table
 
@@ -31,7 +32,9 @@ DAMAGES = {
 EQUAL_KL, EQUAL_NORM = "equal KL", "equal norm"
 COMPARED = {EQUAL_KL: Matching.KL, EQUAL_NORM: Matching.NORM}
 SAME_STRENGTH = 1e-9
-ALWAYS = (Matching.NONE, Matching.PROMPT_KL)
+ALWAYS = (Matching.NONE,)
+BASE = str(ArmKind.BASE)
+MOVED_KINDS = (ArmKind.STEERED, ArmKind.PROMPT, ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.PAPER)
 PERCENT, PP = "% of questions", "percentage points"
 ARM_COLUMNS = (
     "arm", "kind", "matching", "layer", "strength", "strength_share", "n_questions", "mc1_pct", "mc1_low", "mc1_high",
@@ -96,11 +99,17 @@ def stored_card(read: Read, *, model: str) -> Card | None:
     if model != LARGEST and model not in names:
         known = did_you_mean(model, names) if names else "No scorecard is stored yet."
         raise UnknownNameError(f"There is no stored scorecard of {model!r}. {known}")
-    chosen = names[-1] if model == LARGEST else model
+    chosen = _largest(summaries) if model == LARGEST else model
     frames = {
         name: read(f"mart_steering_{name}", model_id=chosen) for name in ("arms", "effects", "histogram", "generations")
     }
     return Card(summary=summaries.filter(pl.col("model_id") == chosen).row(0, named=True), **frames)
+
+
+def _largest(summaries: pl.DataFrame) -> str:
+    """Return the first scorecard of the model with the most parameters."""
+    sizes = summaries["n_params"].fill_null(0)
+    return str(summaries.filter(sizes == sizes.max())["model_id"].min())
 
 
 def card_of(scorecard: Scorecard) -> Card:
@@ -128,8 +137,8 @@ def card_tables(card: Card, *, measure: str, damage: str, compare_at: str) -> li
         _arms_table(card),
         _plane_table(compared, measure=measure, damage=damage),
         _grid_table(card, measure=measure),
-        _effects_table(card),
-        _moves_table(card),
+        _effects_table(card, measure=measure, compare_at=compare_at),
+        _moves_table(card, compared),
         _answers_table(compared),
         _texts_table(card),
     ]
@@ -138,13 +147,12 @@ def card_tables(card: Card, *, measure: str, damage: str, compare_at: str) -> li
 def compared_arms(card: Card, *, compare_at: str) -> pl.DataFrame:
     """Return the arms on the test questions that are compared: controls at equal KL or norm, and what has no strength.
 
-    The steered arm at its chosen strength always stands among them.
+    The steered arm stands among them at every strength that was scored on the test questions.
     """
-    wanted = [COMPARED[compare_at], *ALWAYS]
-    is_steered = (pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)
-    is_paper = pl.col("kind") == ArmKind.PAPER
-    kept = card.test.filter(pl.col("matching").is_in(wanted) | is_steered | is_paper)
-    return kept.filter(~((pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.KL)))
+    matching, kind = pl.col("matching"), pl.col("kind")
+    is_control = matching.is_in([COMPARED[compare_at], *ALWAYS]) & (kind != ArmKind.STEERED)
+    is_curve = (kind == ArmKind.STEERED) & (matching != Matching.KL)
+    return card.test.filter(is_control | is_curve)
 
 
 def _arms_table(card: Card) -> Table:
@@ -169,6 +177,7 @@ def _plane_table(arms: pl.DataFrame, *, measure: str, damage: str) -> Table:
         pl.col(f"{key}_low").alias("low"),
         pl.col(f"{key}_high").alias("high"),
         "n_questions",
+        ((pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)).alias("is_chosen"),
     )
     units = {"damage": unit, **dict.fromkeys(("truth_pct", "low", "high"), PERCENT)}
     return Table(name="plane", title="Truth against damage", frame=frame, units=units)
@@ -198,26 +207,56 @@ def _grid_table(card: Card, *, measure: str) -> Table:
     return Table(name="grid", title="Layer and strength on the validation questions", frame=frame, units=units)
 
 
-def _effects_table(card: Card) -> Table:
+def shown_effects(card: Card, *, measure: str, compare_at: str) -> pl.DataFrame:
+    """Return the effects that are drawn and estimated: the measure and the capability of the compared arms.
+
+    Left out are the other measure, other strengths of the steered arm and controls at the other matching.
+    """
+    arms = card.test.filter(pl.col("matching").is_in([COMPARED[compare_at], *ALWAYS]))
+    single = arms.filter(~pl.col("kind").is_in([ArmKind.RANDOM, ArmKind.STEERED]))["arm"].to_list()
+    drawn = random_name(compare_at)
+    arm, against, metric = pl.col("arm"), pl.col("against"), pl.col("metric")
+    is_steered = (pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)
+    compared = (is_steered & against.is_in([*single, drawn])) | (arm.is_in([*single, drawn]) & (against == BASE))
+    is_truth = (metric == MEASURES[measure]) & compared
+    is_damage = (metric == Metric.CAPABILITY) & (against == BASE) & (is_steered | arm.is_in([*single, drawn]))
+    return card.effects.filter(is_truth | is_damage)
+
+
+def random_name(compare_at: str) -> str:
+    """Return the name of the mean of random directions at a matching, as the effects have it."""
+    return f"{RANDOM_NAME}, {COMPARED[compare_at]}"
+
+
+def _effects_table(card: Card, *, measure: str, compare_at: str) -> Table:
+    """Every effect; is_shown marks those that are drawn."""
     columns = (
         "arm", "kind", "matching", "against", "metric", "value", "low", "high", "unit", "n", "p_value", "p_test",
         "n_changed", "n_corrected", "n_broken", "moved_wrong_pct", "moved_right_pct", "method", "caveats",
     )  # fmt: skip
+    keys = ["arm", "against", "metric"]
+    shown = shown_effects(card, measure=measure, compare_at=compare_at).select(*keys).with_columns(is_shown=True)
+    frame = card.effects.select(columns).join(shown, on=keys, how="left", maintain_order="left")
+    frame = frame.with_columns(pl.col("is_shown").fill_null(value=False))
     units = dict.fromkeys(("moved_wrong_pct", "moved_right_pct"), PERCENT)
-    return Table(
-        name="effects", title="Paired effects on the test questions", frame=card.effects.select(columns), units=units
-    )
+    return Table(name="effects", title="Paired effects on the test questions", frame=frame, units=units)
 
 
-def _moves_table(card: Card) -> Table:
-    frame = card.histogram.select("arm", "low", "high", "n_questions").sort("arm", "low")
-    return Table(name="moves", title="How far questions moved", frame=frame, units={"low": PP, "high": PP})
+def _moves_table(card: Card, compared: pl.DataFrame) -> Table:
+    """How far questions moved, for the compared arms but other layers and strengths, the steered arm first."""
+    order = {kind: place for place, kind in enumerate(MOVED_KINDS)}
+    kept = compared.filter(pl.col("kind").is_in(MOVED_KINDS) & (pl.col("matching") != Matching.GRID))
+    frame = card.histogram.join(kept.select("arm", "kind"), on="arm", how="inner")
+    frame = frame.sort(pl.col("kind").replace_strict(order, return_dtype=pl.Int64), "arm", "low")
+    shown = frame.select("arm", "kind", "low", "high", "n_questions")
+    return Table(name="moves", title="How far questions moved", frame=shown, units={"low": PP, "high": PP})
 
 
 def _answers_table(arms: pl.DataFrame) -> Table:
     """Shares of questions whose answer changed, became right and became wrong, one row per arm."""
     columns = ("changed_pct", "corrected_pct", "broken_pct")
-    frame = arms.filter(pl.col("kind") != ArmKind.BASE).select("arm", "kind", "matching", "n_questions", *columns)
+    kept = arms.filter((pl.col("kind") != ArmKind.BASE) & (pl.col("matching") != Matching.GRID))
+    frame = kept.select("arm", "kind", "matching", "n_questions", *columns)
     return Table(
         name="answers",
         title="Answers changed and answers corrected",

@@ -9,37 +9,49 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._plain_estimates import arithmetic, undefined
-from cape.diagnostics._steering_card import MEASURES, PERCENT, PP, Card
+from cape.diagnostics._steering_card import (
+    BASE,
+    COMPARED,
+    MEASURES,
+    PERCENT,
+    PP,
+    Card,
+    random_name,
+    shown_effects,
+)
 from cape.figures._text import counted
 from cape.internals.scorecard_records import ArmKind, Matching, Metric, Verdict
 from cape.quantities import Estimate, Table
 from cape.stats.exact_trend import share
 from cape.stats.summaries import clustered_mean
 
-STORED, ALL_STORED = "stored scorecards", "mean of the stored models"
-AGAINST_BASE, AGAINST_RANDOM = ArmKind.BASE, "mean of random directions"
+SHARED = ("the models share a world and a recipe of training, so they are not independent",)
 NO_CARD = "undefined: no scorecard is stored; `cape steer-eval` computes one"
 UNIT = {"pp": PP, "nats": "nats per word"}
 MODEL_COLUMNS = {
-    "model_id": pl.String, "position": pl.String, "n_params": pl.Int64, "layer": pl.Int64, "strength": pl.Float64,
+    "model_id": pl.String, "questions": pl.String, "position": pl.String,
+    "n_params": pl.Int64, "layer": pl.Int64, "strength": pl.Float64,
     "strength_share": pl.Float64, "effect": pl.Float64, "effect_low": pl.Float64, "effect_high": pl.Float64,
     "beyond": pl.Float64, "beyond_low": pl.Float64, "beyond_high": pl.Float64, "p_value": pl.Float64,
     "n_test": pl.Int64, "n_random": pl.Int64, "verdict": pl.String, "reason": pl.String,
 }  # fmt: skip
 
 
-def card_estimates(card: Card) -> list[Estimate]:
+def card_estimates(card: Card, *, measure: str, compare_at: str) -> list[Estimate]:
     """Return what a scorecard says: effects and their p, answers, questions moved, damage, and the direction."""
     if not card.summary:
         return [
             undefined("steering_effect", "no stored model", n=0, unit=PP, method="none", why=(NO_CARD,)),
         ]
-    return [*_effects(card), *_answers(card), *_moved(card), *_damage(card), *_direction(card)]
+    shown = shown_effects(card, measure=measure, compare_at=compare_at)
+    answers = [*_answers(card), *_corrected_by_random(card, compare_at=compare_at)]
+    return [*_effects(card, shown), *answers, *_moved(card), *_damage(card), *_direction(card)]
 
 
-def _effects(card: Card) -> list[Estimate]:
+def _effects(card: Card, shown: pl.DataFrame) -> list[Estimate]:
+    """Return each effect that is drawn, and its p where it has a test."""
     found = []
-    for row in card.effects.filter(pl.col("kind") != ArmKind.RANDOM).iter_rows(named=True):
+    for row in shown.iter_rows(named=True):
         symbol = "capability_change" if row["metric"] == Metric.CAPABILITY else "steering_effect"
         label = effect_label(card.model, row)
         unit = UNIT.get(row["unit"], row["unit"])
@@ -107,6 +119,32 @@ def _answers(card: Card) -> list[Estimate]:
         share(n_right - n_broken, n_right, what="questions answered rightly without steering").estimate(
             symbol="steering_kept_right", label=label, unit=PERCENT
         ),
+    ]
+
+
+def _corrected_by_random(card: Card, *, compare_at: str) -> list[Estimate]:
+    """Return what share of the wrong answers random directions correct, on average and in their central range."""
+    n, counts = _answer_counts(card)
+    drawn = card.test.filter((pl.col("kind") == ArmKind.RANDOM) & (pl.col("matching") == COMPARED[compare_at]))
+    shares = drawn["corrected_pct"].drop_nulls().to_numpy()
+    label = f"{card.model}: {random_name(compare_at)}"
+    if counts is None or not shares.size or n == counts[3]:
+        why = ("undefined: no random direction, no wrong answer, or answers that were not compared",)
+        return [undefined("steering_corrected", label, n=int(shares.size), unit=PERCENT, method="none", why=why)]
+    of_wrong = shares * n / (n - counts[3])
+    low, high = np.percentile(of_wrong, [2.5, 97.5])
+    return [
+        Estimate(
+            symbol="steering_corrected",
+            label=label,
+            value=float(of_wrong.mean()),
+            low=float(low),
+            high=float(high),
+            n=int(shares.size),
+            unit=PERCENT,
+            method=f"mean and central 95% range over {shares.size} random directions, of the questions wrong without "
+            "steering",
+        )
     ]
 
 
@@ -181,7 +219,7 @@ def _direction(card: Card) -> list[Estimate]:
     ]  # fmt: skip
 
 
-def models_table(summaries: pl.DataFrame, effects: pl.DataFrame, *, measure: str) -> Table:
+def models_table(summaries: pl.DataFrame, effects: pl.DataFrame, *, measure: str, compare_at: str) -> Table:
     """Return one row per stored scorecard: the steered arm's effect and its effect beyond random directions."""
     metric = MEASURES[measure]
     steered = effects.filter(
@@ -190,7 +228,7 @@ def models_table(summaries: pl.DataFrame, effects: pl.DataFrame, *, measure: str
     rows = []
     for summary in summaries.iter_rows(named=True):
         mine = steered.filter(pl.col("model_id") == summary["model_id"])
-        rows.append({**summary, **_pair(mine, "effect", AGAINST_BASE), **_pair(mine, "beyond", AGAINST_RANDOM)})
+        rows.append({**summary, **_pair(mine, "effect", BASE), **_pair(mine, "beyond", random_name(compare_at))})
     frame = pl.DataFrame([{name: row.get(name) for name in MODEL_COLUMNS} for row in rows], schema=MODEL_COLUMNS)
     names = [f"{key}{end}" for key in ("effect", "beyond") for end in ("", "_low", "_high")]
     return Table(name="models", title="Stored scorecards", frame=frame, units=dict.fromkeys(names, PP))
@@ -200,29 +238,40 @@ def _pair(rows: pl.DataFrame, key: str, against: str) -> dict[str, Any]:
     found = rows.filter(pl.col("against") == against)
     row = found.row(0, named=True) if not found.is_empty() else {"value": None, "low": None, "high": None}
     held = {key: row["value"], f"{key}_low": row["low"], f"{key}_high": row["high"]}
-    return held | ({"p_value": row.get("p_value")} if against == AGAINST_RANDOM else {})
+    return held if against == BASE else held | {"p_value": row.get("p_value")}
 
 
 def model_estimates(models: Table, *, n_resamples: int, rng: np.random.Generator) -> list[Estimate]:
-    """Return the mean effects over the stored models, and how many of them have each verdict."""
-    frame = models.frame
+    """Return, by set of questions, the mean effects over the stored models and how many have each verdict."""
     found = []
-    for key, what in (("effect", "effect of steering"), ("beyond", "effect beyond random directions")):
-        values = frame[key].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        mean = clustered_mean(
-            values, np.arange(values.size), n_resamples=n_resamples, rng=rng, what=what, clusters="models"
-        )
-        found.append(mean.estimate(symbol=f"steering_mean_{key}", label=ALL_STORED, unit=PP))
-    n = frame.height
-    for verdict in Verdict:
-        n_hits = int((frame["verdict"] == verdict).sum())
-        one = share(n_hits, n, what=f"stored models: {verdict}")
-        caveats = ("the models share a world and a recipe of training, so they are not independent",) if n else ()
-        found.append(one.estimate(symbol="steering_verdicts", label=str(verdict), unit="% of models", caveats=caveats))
+    for (questions,), frame in models.frame.group_by("questions", maintain_order=True):
+        for key, what in (("effect", "effect of steering"), ("beyond", "effect beyond random directions")):
+            values = frame[key].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            mean = clustered_mean(
+                values, np.arange(values.size), n_resamples=n_resamples, rng=rng, what=what, clusters="models"
+            )
+            found.append(mean.estimate(symbol=f"steering_mean_{key}", label=f"{questions}", unit=PP, caveats=SHARED))
+        found += [_verdicts(str(questions), verdict, frame) for verdict in Verdict]
+    if models.frame.is_empty():
+        why = (NO_CARD,)
+        found = [
+            undefined(symbol, "no stored model", n=0, unit=unit, method="none", why=why)
+            for symbol, unit in (
+                ("steering_mean_effect", PP),
+                ("steering_mean_beyond", PP),
+                ("steering_verdicts", "% of models"),
+            )
+        ]
     return found
 
 
-def card_sentences(card: Card, *, measure: str) -> tuple[str, ...]:
+def _verdicts(questions: str, verdict: Verdict, frame: pl.DataFrame) -> Estimate:
+    n_hits = int((frame["verdict"] == verdict).sum())
+    one = share(n_hits, frame.height, what=f"stored models: {verdict}")
+    return one.estimate(symbol="steering_verdicts", label=f"{questions}: {verdict}", unit="% of models", caveats=SHARED)
+
+
+def card_sentences(card: Card, *, measure: str, compare_at: str) -> tuple[str, ...]:
     """Return what a scorecard says: what was chosen, effects, answers, damage and the verdict of the stated rule."""
     if not card.summary:
         return ("No scorecard is stored: compute one with `cape steer-eval`.",)
@@ -232,7 +281,10 @@ def card_sentences(card: Card, *, measure: str) -> tuple[str, ...]:
         f"({summary['strength_share']:.2g} of the mean norm) were chosen on {summary['n_validation']} validation "
         f"questions; what follows is of {counted(summary['n_test'], 'test question')}."
     )
-    sentences = [chosen, *_effect_words(card, steered, MEASURES[measure], measure)]
+    shown = shown_effects(card, measure=measure, compare_at=compare_at)
+    wanted = [BASE, random_name(compare_at), *_prompts(card)]
+    told = shown.filter((pl.col("arm") == steered["arm"]) & pl.col("against").is_in(wanted))
+    sentences = [chosen, *_effect_words(told, measure)]
     n, counts = _answer_counts(card)
     if counts is not None:
         changed, corrected, broken, right = counts
@@ -243,20 +295,19 @@ def card_sentences(card: Card, *, measure: str) -> tuple[str, ...]:
     return (*sentences, f"By the stated rule: {summary['verdict']}, because {summary['reason']}.")
 
 
-def _effect_words(card: Card, steered: dict[str, Any], metric: str, measure: str) -> Iterable[str]:
-    mine = card.effects.filter(pl.col("arm") == steered["arm"])
-    for row in mine.filter(pl.col("metric").is_in([metric, Metric.CAPABILITY])).iter_rows(named=True):
-        if row["value"] is None or row["low"] is None or row["high"] is None:
-            continue
+def _prompts(card: Card) -> list[str]:
+    return card.test.filter(pl.col("kind") == ArmKind.PROMPT)["arm"].to_list()
+
+
+def _effect_words(rows: pl.DataFrame, measure: str) -> Iterable[str]:
+    """Say each effect of the steered arm with its interval, its p and the share moved the wrong way."""
+    for row in rows.drop_nulls(["value", "low", "high"]).iter_rows(named=True):
         what = "the capability score" if row["metric"] == Metric.CAPABILITY else measure
-        against = "no steering" if row["against"] == AGAINST_BASE else f"the {row['against']}"
-        p = "" if row["p_value"] is None else f", {row['p_test']} p = {row['p_value']:.2g}"
-        moved = (
-            ""
-            if row["moved_wrong_pct"] is None or row["against"] != AGAINST_BASE
-            else f"; {row['moved_wrong_pct']:.0f} % of questions moved the wrong way"
-        )
+        against = "no steering" if row["against"] == BASE else row["against"]
+        p = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}, {row['p_test']}"
+        is_moved = row["moved_wrong_pct"] is not None and row["against"] == BASE
+        moved = f"; {row['moved_wrong_pct']:.0f} % of questions moved the wrong way" if is_moved else ""
         yield (
-            f"Against {against}, {what} moves by {row['value']:.2g} {row['unit']} "
+            f"Against {against}, {what} moves by {row['value']:+.2g} {row['unit']} "
             f"(95% {row['low']:.2g} to {row['high']:.2g}{p}){moved}."
         )

@@ -49,13 +49,13 @@ from cape.figures.steering_card import (
 class SteeringParams(NoParams):
     """Which scorecard and which published runs are shown, what is compared at what, and the resampling of models."""
 
-    model: str = option(
+    scorecard: str = option(
         LARGEST,
         label="Scorecard of",
         help="Model of a stored scorecard; largest: the stored model with the most parameters.",
         source="steering model",
     )
-    measure: str = option(MC2, label="Truth is", help="Score of the questions, as TruthfulQA.", choices=tuple(MEASURES))
+    truth: str = option(MC2, label="Truth is", help="Score of the questions, as TruthfulQA.", choices=tuple(MEASURES))
     damage: str = option(KL, label="Damage is", help="What steering does to everything else.", choices=tuple(DAMAGES))
     compare_at: str = option(
         EQUAL_KL,
@@ -78,7 +78,7 @@ class SteeringParams(NoParams):
 
 def compute(params: SteeringParams, read: Read) -> Outcome:
     """Return the stored scorecard, the stored models side by side, and the published runs (paper 7.4)."""
-    return outcome_of(params, read, stored_card(read, model=params.model) or empty_card())
+    return outcome_of(params, read, stored_card(read, model=params.scorecard) or empty_card())
 
 
 def outcome_of(params: SteeringParams, read: Read, card: Card) -> Outcome:
@@ -87,20 +87,21 @@ def outcome_of(params: SteeringParams, read: Read, card: Card) -> Outcome:
     found = recorded_runs(read, which=params.runs)
     recorded = recorded_estimates(found)
     recorded.append(cosine_estimate(found, n_resamples=params.resamples, rng=rng))
-    models = models_table(stored_summaries(read), read("mart_steering_effects"), measure=params.measure)
+    how = {"measure": params.truth, "compare_at": params.compare_at}
+    models = models_table(stored_summaries(read), read("mart_steering_effects"), **how)
     return Outcome(
         estimates=(
-            *card_estimates(card),
+            *card_estimates(card, **how),
             *model_estimates(models, n_resamples=params.resamples, rng=rng),
             *recorded,
             *layer_estimates(read),
         ),
         tables=(
-            *card_tables(card, measure=params.measure, damage=params.damage, compare_at=params.compare_at),
+            *card_tables(card, damage=params.damage, **how),
             models,
             *recorded_tables(found),
         ),
-        sentences=(*card_sentences(card, measure=params.measure), *recorded_sentences(found, recorded)),
+        sentences=(*card_sentences(card, **how), *recorded_sentences(found, recorded)),
     )
 
 
@@ -179,6 +180,6 @@ DIAGNOSTIC = Diagnostic(
             figure=changed_by_run,
         ),
     ),
-    controls=("model", "measure", "damage", "compare_at", "runs", "resamples", "seed"),
-    inputs=("model", "measure", "damage"),
+    controls=("scorecard", "truth", "damage", "compare_at", "runs", "resamples", "seed"),
+    inputs=("scorecard", "truth", "damage"),
 )

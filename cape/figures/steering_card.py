@@ -15,8 +15,8 @@ from cape.quantities import Result
 
 EMPTY = "No scorecard is stored. Run one below, or with cape steer-eval."
 NO_DAMAGE = "This damage was not measured for these arms."
-RANDOM = "random direction"
-MOVE_PX = 210
+RANDOM, STEERED = "random direction", "steered"
+MOST_MOVES = 4
 
 
 def truth_against_damage(result: Result, theme: str) -> go.Figure:
@@ -27,7 +27,7 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
     shown = [row for row in rows if row["damage"] is not None and row["truth_pct"] is not None]
     if not shown:
         return look.empty_figure(theme, NO_DAMAGE)
-    damage, measure = (str(result.params.get(name)) for name in ("damage", "measure"))
+    damage, measure = (str(result.params.get(name)) for name in ("damage", "truth"))
     unit = result.table("plane").units["damage"]
     figure = look.new_figure(theme, x_title=f"{damage} ({unit})", y_title=f"{measure} (% of questions)", height=500)
     base = next((row for row in shown if row["kind"] == "base"), None)
@@ -35,21 +35,20 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
         muted = {"color": look.INK[theme].muted, "dash": "dot", "width": 1}
         figure.add_hline(y=base["truth_pct"], line=muted, annotation_text="without steering", layer="below")
     for kind, style in ARM_STYLES.items():
-        mine = [row for row in shown if row["kind"] == kind]
-        if not mine:
-            continue
-        bars = interval_bars(mine, "truth_pct", "low", "high", colour=style.colour(theme))
-        figure.add_trace(
-            go.Scatter(
-                x=[row["damage"] for row in mine],
-                y=[row["truth_pct"] for row in mine],
-                mode="markers",
-                marker=style.marker(theme),
-                error_y=None if kind == RANDOM else bars,
-                name=f"{kind} ({len(mine)})" if len(mine) > 1 else kind,
-                hovertext=[_plane_hover(row, damage, unit) for row in mine],
-                hovertemplate=HOVER,
-            )
+        mine = sorted((row for row in shown if row["kind"] == kind), key=lambda row: row["damage"])
+        if mine:
+            figure.add_trace(_plane_trace(mine, kind, style, theme, what=(damage, unit)))
+    chosen = next((row for row in shown if row["is_chosen"]), None)
+    if chosen is not None:
+        figure.add_annotation(
+            x=chosen["damage"],
+            y=chosen["truth_pct"],
+            text="chosen strength",
+            showarrow=True,
+            arrowhead=0,
+            ax=0,
+            ay=-34,
+            arrowcolor=look.INK[theme].muted,
         )
     look.note(
         figure,
@@ -59,6 +58,22 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
         _missing(len(rows) - len(shown)),
     )
     return figure
+
+
+def _plane_trace(rows: Sequence[Row], kind: str, style: look.Style, theme: str, *, what: tuple[str, str]) -> go.Scatter:
+    """Return the arms of one kind; those of the steered arm, one per strength, are joined by a line."""
+    bars = interval_bars(rows, "truth_pct", "low", "high", colour=style.colour(theme))
+    return go.Scatter(
+        x=[row["damage"] for row in rows],
+        y=[row["truth_pct"] for row in rows],
+        mode="lines+markers" if kind == STEERED else "markers",
+        marker=style.marker(theme),
+        line=style.line(theme, width=1.2),
+        error_y=None if kind == RANDOM else bars,
+        name=f"{kind} ({len(rows)})" if len(rows) > 1 else kind,
+        hovertext=[_plane_hover(row, *what) for row in rows],
+        hovertemplate=HOVER,
+    )
 
 
 def _missing(n: int) -> str:
@@ -125,7 +140,7 @@ def layer_by_strength(result: Result, theme: str) -> go.Figure:
     look.note(
         figure,
         theme,
-        f"Change of {result.params.get('measure')} in percentage points against no steering, on "
+        f"Change of {result.params.get('truth')} in percentage points against no steering, on "
         f"{rows[0]['n_questions']} validation questions; no interval in a cell. Outlined: chosen. "
         "Effects are reported on the test questions only.",
     )
@@ -158,8 +173,7 @@ def _cell_hover(cell: Row) -> str:
 
 def paired_effects(result: Result, theme: str) -> go.Figure:
     """Return a forest of the paired effects in percentage points with their intervals."""
-    rows = [row for row in result.table("effects").frame.to_dicts() if row["unit"] == "pp" and row["value"] is not None]
-    rows = [row for row in rows if row["kind"] != RANDOM]
+    rows = [row for row in result.table("effects").frame.to_dicts() if row["is_shown"] and row["value"] is not None]
     if not rows:
         return look.empty_figure(theme, EMPTY)
     shown = [{**row, "y": line} for line, row in enumerate(rows)]
@@ -171,7 +185,12 @@ def paired_effects(result: Result, theme: str) -> go.Figure:
     for kind, style in ARM_STYLES.items():
         mine = [row for row in shown if row["kind"] == kind]
         add_forest(figure, mine, style=style, theme=theme, name=kind, text=_effect_hover)
-    look.note(figure, theme, "Bars: 95% bootstrap of questions, paired. Cross-entropy, in nats, is in the table.")
+    look.note(
+        figure,
+        theme,
+        "Bars: 95% bootstrap of questions, paired; of the mean of random directions, their central 95%. Controls at "
+        f"{result.params.get('compare_at')}. The table has every effect, cross-entropy in nats among them.",
+    )
     return figure
 
 
@@ -237,8 +256,9 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     shown = arms[:MOST_MOVES]
     figure = look.new_figure(theme, x_title="Change of MC2 (percentage points)", y_title="Test questions")
-    for arm, style in zip(shown, look.FAMILY_STYLES, strict=False):
+    for arm in shown:
         mine = [row for row in rows if row["arm"] == arm]
+        style = ARM_STYLES[mine[0]["kind"]]
         figure.add_trace(
             go.Scatter(
                 x=[end for row in mine for end in (row["low"], row["high"])],
@@ -259,9 +279,6 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
         f"Not drawn: {counted(gone, 'arm')}; the table has all." if gone else "",
     )
     return figure
-
-
-MOST_MOVES = 4
 
 
 def _moved_name(result: Result, arm: str) -> str:
@@ -298,7 +315,7 @@ def effects_by_model(result: Result, theme: str) -> go.Figure:
             name=name,
             text=_model_hover,
         )
-    look.note(figure, theme, f"{result.params.get('measure')}; bars 95%, paired by question. Smallest model on top.")
+    look.note(figure, theme, f"{result.params.get('truth')}; bars 95%, paired by question. Smallest model on top.")
     return figure
 
 

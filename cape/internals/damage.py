@@ -12,7 +12,8 @@ import numpy as np
 from cape.errors import BadParameterError, NonFiniteActivationError
 from cape.internals.hidden_states import encode, padded
 from cape.internals.models import LoadedModel
-from cape.internals.scoring import Check, positions
+from cape.internals.scoring import Check
+from cape.internals.tokens import context_length
 
 KEPT_BYTES = 256 * 2**20  # of the base model's log-probabilities; larger ones are computed again
 CELLS = 8_000_000  # probabilities held at once: texts x words x alphabet
@@ -42,7 +43,7 @@ class HeldOutTexts:
     @staticmethod
     def of(loaded: LoadedModel, texts: Sequence[str]) -> HeldOutTexts:
         """Return the texts as word numbers, each cut to what the model takes; raise BadParameterError without any."""
-        most = positions(loaded)
+        most = context_length(loaded)
         rows = [row[:most] for row in (encode(loaded, text) for text in texts) if len(row) > 1]
         if not rows:
             raise BadParameterError("Cross-entropy needs held-out texts of at least 2 words, got none.")
@@ -52,6 +53,10 @@ class HeldOutTexts:
     def n_tokens(self) -> int:
         """Words that are predicted."""
         return sum(len(row) - 1 for row in self.rows)
+
+    def subset(self, places: Sequence[int]) -> HeldOutTexts:
+        """Return some of the texts, by their places in rows."""
+        return HeldOutTexts(loaded=self.loaded, rows=[self.rows[place] for place in places])
 
     def damage(self, steering: Steering = nullcontext, *, prefix: str = "", check: Check | None = None) -> Damage:
         """Return cross-entropy and KL under steering; base distributions are computed without it.

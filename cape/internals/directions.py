@@ -27,7 +27,7 @@ SMALLEST_NORM = 1e-12  # of a difference of means that still has a direction
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SteeringVector:
     """A direction at the output of one decoder layer of one model.
 

@@ -12,8 +12,8 @@ from typing import Any
 from cape.errors import BadParameterError, NonFiniteActivationError, StoppedError
 from cape.internals.hidden_states import encode
 from cape.internals.models import LoadedModel
-from cape.internals.scoring import positions
 from cape.internals.steering import Term, steer
+from cape.internals.tokens import context_length
 
 PROMPT_WORDS = 512  # longest prompt taken, in words of the model's alphabet
 NEW_WORDS = 256  # longest text written
@@ -111,7 +111,7 @@ def checked_prompt(loaded: LoadedModel, prompt: str, new_words: int) -> list[int
     """Return a prompt's word numbers, or raise BadParameterError for one that is too long."""
     if not 1 <= new_words <= NEW_WORDS:
         raise BadParameterError(f"A continuation has 1 to {NEW_WORDS} words, got {new_words}.")
-    ids, most = encode(loaded, prompt), min(PROMPT_WORDS, positions(loaded) - 1)
+    ids, most = encode(loaded, prompt), min(PROMPT_WORDS, context_length(loaded) - 1)
     if len(ids) > most:
         raise BadParameterError(
             f"The prompt has {len(ids)} words of the model's alphabet; {most} are taken. Shorten it."
@@ -132,7 +132,7 @@ def _pieces(
 
     draw = torch.Generator().manual_seed(sampling.seed)
     cache, given, words, text, told = None, torch.tensor([ids], device=loaded.device), list[int](), "", 0
-    ends, room = end_words(loaded), positions(loaded) - len(ids)
+    ends, room = end_words(loaded), context_length(loaded) - len(ids)
     for n in range(1, min(new_words, room) + 1):
         if cancel is not None and cancel.is_set():
             return

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cape.errors import NonFiniteActivationError, TokenizerError
-from cape.internals.architecture import first_tensor
+from cape.errors import TokenizerError
+from cape.internals.activations import LAYERS, record
 from cape.internals.models import LoadedModel
+from cape.internals.tokens import batches
 
 TEXTS_AT_ONCE = 16
 
@@ -66,41 +67,8 @@ def last_states(loaded: LoadedModel, texts: Sequence[str], *, batch: int = TEXTS
 
     Raises NonFiniteActivationError, with layer and text, where a model computes NaN or infinity.
     """
-    import torch
-
-    kept: dict[int, Any] = {}
-
-    def keep(place: int) -> Any:
-        def hook(module: Any, given: Any, output: Any) -> None:
-            kept[place] = first_tensor(output)
-
-        return hook
-
-    handles = [layer.register_forward_hook(keep(place)) for place, layer in enumerate(loaded.layers)]
-    blocks = []
-    try:
-        with torch.no_grad():
-            for start in range(0, len(texts), batch):
-                rows = [encode(loaded, text) for text in texts[start : start + batch]]
-                ids, mask = padded(loaded, rows)
-                loaded.model(input_ids=ids, attention_mask=mask, use_cache=False)
-                at = torch.tensor([len(row) - 1 for row in rows])
-                states = [kept[place].cpu()[torch.arange(len(rows)), at] for place in range(loaded.n_layers)]
-                blocks.append(torch.stack(states, dim=1).double().numpy())
-    finally:
-        for handle in handles:
-            handle.remove()
-    found = np.concatenate(blocks) if blocks else np.zeros((0, loaded.n_layers, loaded.d_model))
-    _check_finite(found, texts)
+    found = np.zeros((len(texts), loaded.n_layers, loaded.d_model))
+    for held in batches(loaded, texts, size=batch):
+        states = record(loaded, held, (LAYERS,), texts).layers
+        found[list(held.rows)] = states.double().numpy().transpose(1, 0, 2)
     return found
-
-
-def _check_finite(states: NDArray[np.float64], texts: Sequence[str]) -> None:
-    bad = np.argwhere(~np.isfinite(states).all(axis=2))
-    if bad.size:
-        text, layer = texts[int(bad[0][0])], int(bad[0][1])
-        raise NonFiniteActivationError(
-            f"Layer {layer} computes NaN or infinity on {text[:60]!r}. Load the model as float32 or bfloat16.",
-            layer=layer,
-            prompt=text,
-        )

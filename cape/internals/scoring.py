@@ -18,6 +18,7 @@ from cape.internals.hidden_states import continuation, padded
 from cape.internals.models import LoadedModel
 from cape.internals.steering import Session
 from cape.internals.steering_sets import Question
+from cape.internals.tokens import context_length
 from cape.stats.steering_effect import mc1_score, mc2_score
 
 PROMPTS_AT_ONCE = 16
@@ -59,7 +60,7 @@ def items_of(loaded: LoadedModel, questions: Sequence[Question], *, instruction:
         pairs = [continuation(loaded, prompt_of(question, instruction), choice) for choice in question.choices]
         items.append(Item(prompt=tuple(pairs[0][0]), choices=tuple(tuple(choice) for _, choice in pairs)))
         longest = len(items[-1].prompt) + max(len(choice) for choice in items[-1].choices)
-        if longest > (most := positions(loaded)):
+        if longest > (most := context_length(loaded)):
             raise BadParameterError(
                 f"Question {question.question_id} takes {longest} words of the model's alphabet, {loaded.model_id} "
                 f"takes {most}. Shorten it."
@@ -72,13 +73,6 @@ def prompt_of(question: Question, instruction: str) -> str:
     if not instruction:
         return question.prompt
     return question.prompted or f"{instruction} {question.prompt}"
-
-
-def positions(loaded: LoadedModel) -> int:
-    """Return the longest text a model takes, in words of its alphabet."""
-    config = loaded.model.config.get_text_config(decoder=True)
-    found = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None)
-    return int(found) if found else 2048
 
 
 def answers(questions: Sequence[Question], found: Sequence[NDArray[np.float64]]) -> Answers:

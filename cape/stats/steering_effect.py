@@ -40,7 +40,7 @@ class Moves:
 class Effect:
     """Mean of after minus before over the same questions.
 
-    p_value : exact McNemar for values of 0 and 1, else None. wrong_way, right_way : shares of questions that fell,
+    p_value : exact McNemar for right and wrong, else None. wrong_way, right_way : shares of questions that fell,
     rose, in 0 to 1.
     """
 
@@ -105,15 +105,17 @@ def moves(before: ArrayLike, after: ArrayLike, right_before: ArrayLike, right_af
     )
 
 
-def paired_effect(before: ArrayLike, after: ArrayLike, *, rng: np.random.Generator, n_resamples: int) -> Effect:
-    """Return the mean of after minus before with a bootstrap of questions, and McNemar's test where values are 0 or 1.
+def paired_effect(
+    before: ArrayLike, after: ArrayLike, *, rng: np.random.Generator, n_resamples: int, is_binary: bool
+) -> Effect:
+    """Return the mean of after minus before with a bootstrap of questions.
 
-    before, after : (n,) score of each question, in its unit. Raises NotEnoughDataError without a question.
+    before, after : (n,) score of each question, in its unit. is_binary : they are right or wrong, so that McNemar's
+    test applies. Raises NotEnoughDataError without a question.
     """
     first, second = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
     found = paired_difference(first, second, rng=rng, n_resamples=n_resamples)
     change = second - first
-    is_binary = bool(np.isin([first, second], (0.0, 1.0)).all())
     gained, lost = int((change > MOVED).sum()), int((change < -MOVED).sum())
     return Effect(
         inference=found.inference,

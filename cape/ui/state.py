@@ -19,6 +19,7 @@ OWN = "cape_own_scores"
 READ = "cape_own_reading"
 ROUND = "cape_own_round"
 NEXT = "cape_next_selection"
+STEERING = "cape_steering"
 
 
 def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
@@ -143,3 +144,13 @@ def forget(keys: Sequence[str]) -> None:
     """Forget the values of widgets, which then start at their defaults (before they are drawn)."""
     for key in keys:
         st.session_state.pop(key, None)
+
+
+def steering(name: str) -> Any:
+    """Return what this session keeps of steering under a name (its job, texts, scorecard), or None."""
+    return st.session_state.get(STEERING, {}).get(name)
+
+
+def keep_steering(name: str, value: Any) -> None:
+    """Keep something of steering for this session; a job ends with the session."""
+    st.session_state[STEERING] = {**st.session_state.get(STEERING, {}), name: value}

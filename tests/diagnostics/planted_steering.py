@@ -61,6 +61,7 @@ def arms(model: str) -> tuple[ArmRow, ...]:
         arm(model, "base", "base", "no strength", **none, **still),
         arm(model, "base", "base", "no strength", split="validation", n_questions=40, **none, **still),
         arm(model, "steered", "steered", "equal norm", mc2_pct=53.0, mc1_pct=48.0),
+        arm(model, "steered at 0.25", "steered", "grid", mc2_pct=49.0, kl_nats=0.03, strength=0.75),
         arm(model, "steered at KL of prompt only", "steered", "KL of prompt only", mc2_pct=50.0, mc1_pct=46.0),
         arm(model, "prompt only", "prompt only", "no strength", mc2_pct=47.0, kl_nats=0.05, **none),
         arm(model, "layer 0", "other layer", "equal KL", layer=0, mc2_pct=46.0),
@@ -83,16 +84,20 @@ def effect(model: str, name: str, kind: str, against: str, metric: str, value: f
 def effects(model: str, shift: float) -> tuple[EffectRow, ...]:
     counts = {"n_changed": N_CHANGED, "n_corrected": N_CORRECTED, "n_broken": N_BROKEN}
     moved = {"moved_wrong_pct": MOVED_WRONG, "moved_right_pct": 70.0}
-    drawn = "mean of random directions"
+    drawn, kl = "mean of random directions, equal norm", "mean of random directions, equal KL"
     return (
         effect(model, "steered", "steered", "base", "mc1", EFFECT, p_value=0.03, p_test="McNemar", **counts),
         effect(model, "steered", "steered", "base", "mc2", EFFECT + shift, **moved),
         effect(model, "steered", "steered", drawn, "mc1", BEYOND, p_value=0.05, p_test="rank"),
-        effect(model, "steered", "steered", drawn, "mc2", BEYOND + shift, p_value=0.05, p_test="rank"),
+        effect(model, "steered", "steered", drawn, "mc2", BEYOND + shift + 1, p_value=0.05, p_test="rank"),
+        effect(model, "steered", "steered", kl, "mc1", BEYOND, p_value=0.05, p_test="rank"),
+        effect(model, "steered", "steered", kl, "mc2", BEYOND + shift, p_value=0.05, p_test="rank"),
+        effect(model, "steered", "steered", "prompt only", "mc2", 6.0),
+        effect(model, "steered at 0.25", "steered", "base", "mc2", 4.0, matching="grid"),
         effect(model, "steered", "steered", "base", "capability", -1.0, n=50),
         effect(model, "steered", "steered", "base", "cross_entropy", 0.05, unit="nats", low=0.04, high=0.06),
         effect(model, "negative direction, equal KL", "negative direction", "base", "mc2", -8.0, **moved),
-        effect(model, "random 3 equal KL", "random direction", "base", "mc2", 0.5),
+        effect(model, kl, "random direction", "base", "mc2", 0.5, matching="equal KL"),
     )
 
 

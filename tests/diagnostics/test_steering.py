@@ -12,7 +12,7 @@ from scipy.stats import fisher_exact
 
 from cape import diagnostics
 from cape.diagnostics._steering_card import card_of
-from cape.diagnostics._steering_card_estimates import ALL_STORED, card_estimates
+from cape.diagnostics._steering_card_estimates import card_estimates
 from cape.diagnostics._steering_recorded import DEDUPED, THREE_MODELS, UNSAID, tool_rule
 from cape.errors import NotEnoughDataError, UnknownNameError
 from cape.figures.steering_card import truth_against_damage
@@ -106,9 +106,9 @@ def on(lake: Lake, **params: Any) -> Result:
 
 def test_the_largest_model_is_shown_and_another_on_request(planted: Lake) -> None:
     assert on(planted).estimate("answers_changed", "organism-large").n == N
-    assert on(planted, model="organism-small").estimate("answers_changed", "organism-small").n == N
+    assert on(planted, scorecard="organism-small").estimate("answers_changed", "organism-small").n == N
     with pytest.raises(UnknownNameError, match="organism-small"):
-        on(planted, model="organism-smal")
+        on(planted, scorecard="organism-smal")
 
 
 def test_changed_corrected_and_kept_have_their_own_denominators(planted: Lake) -> None:
@@ -127,21 +127,32 @@ def test_changed_corrected_and_kept_have_their_own_denominators(planted: Lake) -
 
 def test_effects_carry_their_interval_p_and_share_moved_the_wrong_way(planted: Lake) -> None:
     result = on(planted)
-    effect = result.estimate("steering_effect", "organism-large: steered less base, mc1")
+    label = "organism-large: steered less base, mc1"
+    effect = on(planted, truth="MC1").estimate("steering_effect", label)
     assert (effect.value, effect.low, effect.high) == (EFFECT, EFFECT - 4, EFFECT + 4)
-    assert result.estimate("p_steering", "organism-large: steered less base, mc1").method == "McNemar"
+    assert on(planted, truth="MC1").estimate("p_steering", label).method == "McNemar"
+    assert not [e for e in result.estimates if e.label == label]
     assert result.estimate("moved_wrong_way", "organism-large").value == pytest.approx(MOVED_WRONG)
     assert result.estimate("capability_change", "organism-large: steered less base, capability").value == -1.0
-    assert not [e for e in result.estimates if "random 3" in e.label]
+    beyond = "organism-large: steered less mean of random directions, equal KL, mc2"
+    assert result.estimate("steering_effect", beyond).value == BEYOND + 2
+    assert not [e for e in result.estimates if "steered at 0.25" in e.label or "equal norm" in e.label]
+
+
+def test_what_random_directions_correct_stands_beside_what_steering_corrects(planted: Lake) -> None:
+    result = on(planted)
+    found = result.estimate("steering_corrected", "organism-large: mean of random directions, equal KL")
+    assert (found.value, found.n) == (pytest.approx(100 * N_CORRECTED / N_WRONG), 20)
+    assert found.low <= found.value <= found.high
 
 
 def test_the_mean_over_models_is_of_their_effects(planted: Lake) -> None:
     result = on(planted)
-    assert result.estimate("steering_mean_effect", ALL_STORED).value == pytest.approx(EFFECT + 1)
-    assert result.estimate("steering_mean_beyond", ALL_STORED).value == pytest.approx(BEYOND + 1)
-    assert on(planted, measure="MC1").estimate("steering_mean_effect", ALL_STORED).value == pytest.approx(EFFECT)
+    assert result.estimate("steering_mean_effect", "planted").value == pytest.approx(EFFECT + 1)
+    assert result.estimate("steering_mean_beyond", "planted").value == pytest.approx(BEYOND + 1)
+    assert on(planted, truth="MC1").estimate("steering_mean_effect", "planted").value == pytest.approx(EFFECT)
     shares = {e.label: e.value for e in result.estimates if e.symbol == "steering_verdicts"}
-    assert shares.pop("less true beyond random directions") == 0
+    assert shares.pop("planted: less true beyond random directions") == 0
     assert all(value == pytest.approx(100 / 3) for value in shares.values())
 
 
@@ -152,7 +163,9 @@ def test_controls_are_shown_at_what_is_asked_beside_the_steered_arm(planted: Lak
     assert set(controls["matching"]) == {compare_at}
     assert plane.filter(kind="random direction").height == 20
     assert set(plane["kind"]) >= {"base", "steered", "prompt only", "other layer", "paper mode"}
-    assert plane.filter(kind="steered")["matching"].sort().to_list() == ["KL of prompt only", "equal norm"]
+    steered = plane.filter(kind="steered")
+    assert steered["matching"].sort().to_list() == ["KL of prompt only", "equal norm", "grid"]
+    assert steered.filter("is_chosen")["matching"].to_list() == ["equal norm"]
 
 
 def test_the_grid_is_of_validation_and_marks_the_chosen_cell(planted: Lake) -> None:
@@ -178,9 +191,9 @@ def test_every_figure_draws_the_planted_scorecard(planted: Lake, theme: str) -> 
             assert panel.figure(result, theme).data, panel.name
 
 
-@pytest.mark.parametrize("name", ["model", "measure", "damage", "compare_at"])
+@pytest.mark.parametrize("name", ["scorecard", "truth", "damage", "compare_at"])
 def test_a_parameter_of_the_scorecard_changes_the_numbers(planted: Lake, name: str) -> None:
-    value = {"model": "organism-small", "measure": "MC1", "damage": "capability score", "compare_at": "equal norm"}
+    value = {"scorecard": "organism-small", "truth": "MC1", "damage": "capability score", "compare_at": "equal norm"}
     one, other = on(planted), on(planted, **{name: value[name]})
     assert any(not a.frame.equals(b.frame) for a, b in zip(one.tables, other.tables, strict=True))
 
@@ -204,5 +217,5 @@ def test_a_scorecard_without_its_steered_arm_is_refused_in_plain_words() -> None
 def test_answers_that_do_not_add_up_are_undefined(planted: Lake) -> None:
     card = card_of(scorecard("m", 1, ""))
     wrong = dataclasses.replace(card, effects=card.effects.with_columns(pl.lit(N).alias("n_broken")))
-    found = {e.symbol: e for e in card_estimates(wrong)}
+    found = {e.symbol: e for e in card_estimates(wrong, measure="MC2", compare_at="equal KL")}
     assert found["steering_corrected"].value is None and found["steering_corrected"].caveats
