@@ -8,9 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from cape.errors import MissingDependencyError, SweepFileError
+from cape.errors import SweepFileError
 from cape.sweep.jobs import Limits
-from cape.sweep.queues import INSTALL
 
 MOST_BYTES = 1_000_000  # of a file; a million models would not be read by hand either
 DTYPES = ("float32", "float16", "bfloat16")
@@ -156,6 +155,7 @@ def read_models_file(file: Path) -> ModelsFile:
 
 
 def _loaded(file: Path, place: _Place) -> Any:
+    """Return the plain values of a file; no aliases (by them a small file can grow without end), no key twice."""
     try:
         import yaml
     except ModuleNotFoundError as error:
@@ -164,7 +164,7 @@ def _loaded(file: Path, place: _Place) -> Any:
         ) from error
 
     class Loader(yaml.SafeLoader):
-        """Plain YAML values only, no aliases (a small file can grow without end by them), no key written twice."""
+        """Refuses aliases and repeated keys."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.events.AliasEvent):
@@ -173,22 +173,31 @@ def _loaded(file: Path, place: _Place) -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-            if twice is not None:
-                line = node.start_mark.line + 1
-                raise place.at(twice).error(f"It is written twice in the mapping of line {line}.", "Keep one.")
+            _refuse_twice(keys, place, line=node.start_mark.line + 1)
             return super().construct_mapping(node, deep=deep)
 
     try:
-        text = file.read_bytes()[: MOST_BYTES + 1]
-        if len(text) > MOST_BYTES:
-            raise place.error(f"It is longer than {MOST_BYTES:,} bytes.", "Split it.")
-        return yaml.load(text.decode("utf-8"), Loader)  # the loader above makes plain values only
-    except OSError as error:
-        raise place.error(f"It cannot be read ({error.strerror}).", "Name a YAML file of models.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.load(_text_of(file, place), Loader)  # the loader above makes plain values only
+    except yaml.YAMLError as error:
         said = " ".join(str(error).split())
         raise place.error(f"It is no YAML: {said}.", "`cape sweep example` prints a file to start from.") from error
+
+
+def _refuse_twice(keys: list[Any], place: _Place, *, line: int) -> None:
+    twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if twice is not None:
+        raise place.at(twice).error(f"It is written twice in the mapping of line {line}.", "Keep one.")
+
+
+def _text_of(file: Path, place: _Place) -> str:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise place.error(f"It is longer than {MOST_BYTES:,} bytes.", "Split it.")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise place.error(f"It cannot be read ({error.strerror}).", "Name a YAML file of models.") from error
+    except UnicodeDecodeError as error:
+        raise place.error(f"It is no UTF-8 text ({error.reason}).", "Save it as UTF-8.") from error
 
 
 def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
