@@ -156,12 +156,6 @@ def read_models_file(file: Path) -> ModelsFile:
 
 def _loaded(file: Path, place: _Place) -> Any:
     """Return the plain values of a file; no aliases (by them a small file can grow without end), no key twice."""
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"Reading {file.name} needs pyyaml, which is not installed: `{INSTALL}`."
-        ) from error
 
     class Loader(yaml.SafeLoader):
         """Refuses aliases and repeated keys."""
