@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cape.errors import SweepFileError
 from cape.sweep.jobs import Limits
 
