@@ -23,7 +23,7 @@ defaults:                       # of every model below; each may say otherwise
   limits: {cpus: 2, memory_gib: 8, hours: 1}
 probes:                         # named configurations; a model without `probes` gets all of them
   contrast: {prompts: contrast}
-  domains: {prompts: domains, batch_size: 8, max_tokens: 128}
+  own: {prompts: contrast, background: none, batch_size: 8, max_tokens: 128, seed: 1}
 models:
   - model: EleutherAI/pythia-70m
     revisions: [step1000, main]
@@ -36,10 +36,14 @@ models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSpec:
-    """A named probe configuration. prompts : name or YAML file of a prompt set. max_tokens : of the longest prompt."""
+    """A named probe configuration.
+
+    prompts, background : name or YAML file of a prompt set; background may be none. max_tokens : of the longest prompt.
+    """
 
     name: str
     prompts: str = "contrast"
+    background: str = "domains"
     backend: str = "hooks"
     seed: int = 0
     resamples: int = 1000
@@ -202,7 +206,7 @@ def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
     found = {str(name): _probe(str(name), given or {}, place.at(name)) for name, given in value.items()}
     seen: dict[tuple, str] = {}
     for name, spec in found.items():
-        same = seen.setdefault((spec.prompts, spec.backend, spec.seed, spec.resamples), name)
+        same = seen.setdefault((spec.prompts, spec.background, spec.backend, spec.seed, spec.resamples), name)
         if same != name:
             raise place.at(name).error(f"It is the same configuration as {same!r}.", "Remove one.")
     return found
@@ -211,7 +215,7 @@ def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
 def _probe(name: str, value: Any, place: _Place) -> ProbeSpec:
     defaults = {item.name: item.default for item in fields(ProbeSpec) if item.name != "name"}
     given = place.mapping(value, tuple(defaults))
-    texts = {key: place.at(key).text(given.get(key, defaults[key])) for key in ("prompts", "backend")}
+    texts = {key: place.at(key).text(given.get(key, defaults[key])) for key in ("prompts", "background", "backend")}
     lows = {"seed": 0, "resamples": 20, "batch_size": 1, "max_tokens": 1}
     numbers = {
         key: int(place.at(key).number(given.get(key, defaults[key]), low=low, is_whole=True))
@@ -220,7 +224,7 @@ def _probe(name: str, value: Any, place: _Place) -> ProbeSpec:
     if texts["backend"] not in ("hooks", "transformerlens"):
         raise place.at("backend").error(f"There is no backend {texts['backend']!r}.", "Use hooks or transformerlens.")
     return ProbeSpec(
-        name=name, prompts=texts["prompts"], backend=texts["backend"], seed=numbers["seed"],
+        name=name, prompts=texts["prompts"], background=texts["background"], backend=texts["backend"], seed=numbers["seed"],
         resamples=numbers["resamples"], batch_size=numbers["batch_size"], max_tokens=numbers["max_tokens"],
     )  # fmt: skip
 
