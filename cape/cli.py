@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table as RichTable
 
-from cape import calibration, cli_organism, diagnostics
+from cape import calibration, cli_organism, cli_probe, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -49,6 +49,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_organism.app, name="organism")
+app.command("probe")(cli_probe.probe)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
