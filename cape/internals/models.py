@@ -105,7 +105,7 @@ def load_with(model: str, *, revision: str, dtype: str, device: str, access: Acc
     return adapt(
         found,
         _read_tokenizer(model, asked),
-        model_id=_model_id(model),
+        model_id=name_of(model),
         revision=getattr(config, "_commit_hash", None) or revision,
     )
 
@@ -187,7 +187,7 @@ def _asked(model: str, revision: str, access: Access) -> dict[str, Any]:
     }
 
 
-def _model_id(model: str) -> str:
+def name_of(model: str) -> str:
     """Return the id of a hub model, or the last two parts of a folder, which machines share."""
     folder = Path(model)
     return "/".join(folder.resolve().parts[-2:]) if folder.is_dir() else model

@@ -13,11 +13,14 @@ from typing import Any
 import polars as pl
 
 from cape.errors import BadParameterError, IngestError
+from cape.stats.probe_alarms import equal_across_models
 
 SHARD = "probe-{}.parquet"
 PATTERN = SHARD.format("*")
 DRAFT = ".draft"
 HASH_LENGTH = 16  # hexadecimal digits of a configuration's hash: 64 bits
+ALARM = "alarm:"  # begins a note that `rows.alarm` writes
+SAME = ("instrument", "backend", "prompts_hash", "position")  # only such rows are compared between models
 SCHEMA = {
     "model_id": pl.String,
     "revision": pl.String,
@@ -105,9 +108,28 @@ def shard_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return frame
 
 
-def has_shard(config_hash: str, folder: Path) -> bool:
-    """Return whether a run of this configuration has finished."""
-    return (folder / SHARD.format(config_hash)).is_file()
+def shard_file(config_hash: str, folder: Path) -> Path:
+    """Return the file that a run of this configuration writes; it is there once the run has finished."""
+    return folder / SHARD.format(config_hash)
+
+
+def alarms_of(frame: pl.DataFrame) -> list[str]:
+    """Return the alarms among rows of shards: those noted on a row, and values that several models share."""
+    noted = frame.filter(pl.col("notes").str.contains(ALARM, literal=True))
+    said = [
+        f"{model}: {probe}: {note}"
+        for model, probe, notes in noted.select("model_id", "probe", "notes").iter_rows()
+        for note in notes.split("; ")
+        if note.startswith(ALARM)
+    ]
+    whole = frame.filter(
+        pl.all_horizontal(pl.col("layer", "head", "prompt_id").is_null()) & (pl.col("unit") == "cosine")
+    )
+    for (probe, *_), rows in whole.group_by(("probe", *SAME), maintain_order=True):
+        values = dict(rows.select("model_id", "value").iter_rows())
+        shared = equal_across_models(values)
+        said += [f"{probe}: {ALARM} {shared}"] if shared else []
+    return said
 
 
 def read_shards(folder: Path) -> pl.DataFrame:
@@ -115,11 +137,12 @@ def read_shards(folder: Path) -> pl.DataFrame:
 
     Raises IngestError for a file that is no shard.
     """
-    frames = [_read(file) for file in sorted(folder.glob(PATTERN))]
+    frames = [read_shard(file) for file in sorted(folder.glob(PATTERN))]
     return pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMA)
 
 
-def _read(file: Path) -> pl.DataFrame:
+def read_shard(file: Path) -> pl.DataFrame:
+    """Return the rows of one shard; raise IngestError for a file that is none."""
     try:
         frame = pl.read_parquet(file)
         return frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
