@@ -141,7 +141,7 @@ def evaluate(
 
 @app.command("probe")
 def probe(
-    run: Annotated[Path | None, typer.Option(help="Folder of a training run; empty: the models the lake ships.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of a run; empty: the models the lake ships.")] = None,
     shards: Annotated[Path | None, typer.Option(help="Folder of the shards; those in it are kept.")] = None,
     ship: Annotated[bool, typer.Option("--ship", help="Write the results into the lake.")] = False,
 ) -> None:
@@ -159,7 +159,7 @@ def probe(
         command = "cape organism probe --ship" if run is None else "cape organism probe --run RUN --ship"
         files = joined_shards(found, place / "joined")
         landed = land_organism_probes(files, paths=paths, command=command, date=datetime.date.today().isoformat())
-        typer.echo(f"{sum(file.rows for file in landed)} rows landed in {len(landed)} files. Run `cape build`.")
+        typer.echo(f"{sum(file.n_rows for file in landed)} rows landed in {len(landed)} files. Run `cape build`.")
 
 
 EXACT = ("truth_pct", "myth_pct", "reasoning_pct")

@@ -17,6 +17,15 @@ from cape.stats.replicates import replicate_mean
 
 MODEL = ("family", "replicate", "position", "d_model", "n_layers")
 NUMBERS = ("value", "low", "high", "null_low", "null_high")
+SCHEMA = (
+    ("family", pl.String),
+    ("replicate", pl.String),
+    ("position", pl.Float64),
+    ("d_model", pl.Int64),
+    ("n_layers", pl.Int64),
+    *((name, pl.Float64) for name in NUMBERS),
+    ("measure", pl.String),
+)
 ONE_SEED = "interval over prompts: one seed"
 PLACES = "before, at or after the size, of those trained, that is nearest to where the myth is overcome"
 
@@ -46,7 +55,7 @@ def _probe(rows: pl.DataFrame, instrument: str, probe: str) -> pl.DataFrame:
 def _whole(rows: pl.DataFrame, probe: str, *, null: str = "", scale: float = 1.0) -> pl.DataFrame:
     """Return one probe of the heads, with the range of its shuffles where there is a null."""
     found = _probe(rows, "head_output", probe).filter(pl.col("layer").is_null())
-    kept = found.select(*MODEL, *(scale * pl.col(name) for name in NUMBERS[:3]))
+    kept = found.select(*MODEL, *(pl.col(name) * scale for name in NUMBERS[:3]))
     if not null:
         return kept.with_columns(null_low=pl.lit(None, pl.Float64), null_high=pl.lit(None, pl.Float64))
     shuffled = _probe(rows, "head_output", null).select(*MODEL, null_low="low", null_high="high")
@@ -86,12 +95,8 @@ def _difference(found: pl.DataFrame) -> pl.DataFrame:
 
 COMPETING = Measure(name="competing heads", symbol="organism_competing", unit="%", rows=_competing)
 NET = Measure(name="net coupling of heads", symbol="organism_net_heads", unit="cosine", rows=_net)
-DEPTH = Measure(
-    name="coupling, last less first layer", symbol="organism_depth_change", unit="cosine", rows=_with_depth
-)
-OUTPUT = Measure(
-    name="coupling, output less hidden", symbol="organism_output_change", unit="cosine", rows=_at_output
-)
+DEPTH = Measure(name="coupling, last less first layer", symbol="organism_depth_change", unit="cosine", rows=_with_depth)
+OUTPUT = Measure(name="coupling, output less hidden", symbol="organism_output_change", unit="cosine", rows=_at_output)
 MEASURES = (COMPETING, NET, DEPTH, OUTPUT)
 
 
@@ -109,22 +114,12 @@ class Inside:
 def inside_of(read: Read, turns: Sequence[Turns]) -> Inside:
     """Return what the lake's probes of the organism say; no rows where it holds none."""
     rows = read("mart_organism_inside")
-    schema = {"family": pl.String, "replicate": pl.String, "position": pl.Float64, "d_model": pl.Int64,
-              "n_layers": pl.Int64, **dict.fromkeys(NUMBERS, pl.Float64), "measure": pl.String,
-              "place": pl.String}  # fmt: skip
     known = rows.filter(pl.col("family").is_in([each.ladder.family for each in turns]))
-    if known.is_empty():
-        return Inside(frame=pl.DataFrame(schema=schema))
-    held = [measure.rows(known).with_columns(measure=pl.lit(measure.name)).select(*schema_of(schema)) for measure in MEASURES]
-    frame = pl.concat([each.with_columns(place=pl.lit("")).cast(schema) for each in held])
+    measured = [measure.rows(known).with_columns(measure=pl.lit(measure.name)) for measure in MEASURES]
+    frame = pl.concat([each.select(pl.col(name).cast(kind) for name, kind in SCHEMA) for each in measured])
     places = {(each.ladder.family, size): place for each in turns for size, place in places_of(each).items()}
-    named = [places.get((row["family"], row["position"]), "") for row in frame.select("family", "position").to_dicts()]
+    named = [places.get(key, "") for key in frame.select("family", "position").iter_rows()]
     return Inside(frame=frame.with_columns(place=pl.Series(named, dtype=pl.String)))
-
-
-def schema_of(schema: dict[str, object]) -> list[str]:
-    """Return the columns that a measure's rows have."""
-    return [name for name in schema if name != "place"]
 
 
 def places_of(turns: Turns) -> dict[float, Place]:
@@ -145,7 +140,9 @@ def inside_table(inside: Inside, families: Sequence[str]) -> Table:
     rows = []
     for family in families:
         for measure in MEASURES:
-            for (position,), held in inside.of(family, measure).sort("position").group_by("position", maintain_order=True):
+            for (position,), held in (
+                inside.of(family, measure).sort("position").group_by("position", maintain_order=True)
+            ):
                 mean = over_seeds(held, what=measure.name)
                 first = held.row(0, named=True)
                 rows.append({

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
+from cape.diagnostics._organism_inside import inside_estimates, inside_of, inside_table
 from cape.diagnostics._organism_levers import effects, lever_estimates, lever_table
+from cape.diagnostics._organism_mechanism import mechanism
 from cape.diagnostics._organism_rows import (
     CHOSEN,
     MEASURES,
@@ -32,6 +34,7 @@ from cape.figures.model_organism import (
     truth_by_tokens,
     turning_points,
 )
+from cape.figures.organism_inside import inside_by_size
 from cape.organism.recipes import DEEP_FAMILY, RECIPES, WIDE_FAMILY
 from cape.organism.world import CHOICES, popular_guess_pct
 from cape.quantities import Estimate, Table
@@ -82,10 +85,18 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
     found = effects(by_size, by_tokens, measure=params.measure)
     turning = [estimate for each in turns for estimate in turn_estimates(each)]
     levered = lever_estimates(found)
-    judged = statements(turning, levered)
+    inside = inside_of(read, turns)
+    seen = inside_estimates(inside, list(_main(by_size)))
+    judged = [*statements(turning, levered), *mechanism(inside, seen)]
     return Outcome(
-        estimates=(*_truth_estimates(curves[0]), *_guesses(by_size), *turning, *levered),
-        tables=(*curves, turning_table(turning), lever_table(found, levered), statement_table(judged)),
+        estimates=(*_truth_estimates(curves[0]), *_guesses(by_size), *turning, *levered, *seen),
+        tables=(
+            *curves,
+            turning_table(turning),
+            lever_table(found, levered),
+            inside_table(inside, list(_main(by_size))),
+            statement_table(judged),
+        ),
         sentences=sentences(turns, turning, levered, judged),
     )
 
@@ -206,6 +217,15 @@ DIAGNOSTIC = Diagnostic(
             alt="One row per recipe and estimator with its N_c and 95% interval on a log axis of parameters, and the "
             "size at which the truth overtakes the myth; rows without one say why.",
             figure=turning_points,
+        ),
+        Panel(
+            name="inside",
+            title="Heads, layers and output at the transition",
+            tables=("inside",),
+            alt="Plots by parameters on a log axis, one line per recipe of training text: share of competing heads, "
+            "net coupling of heads with the range of shuffled labels, change of coupling from the first to the last "
+            "layer, and from hidden state to output; an open marker shows the size nearest to where the myth is overcome.",
+            figure=inside_by_size,
         ),
         Panel(
             name="levers",

@@ -85,9 +85,7 @@ def land_organism(
     return tuple(landed)
 
 
-def land_organism_probes(
-    files: Sequence[Path], *, paths: LakePaths, command: str, date: str
-) -> tuple[LandedFile, ...]:
+def land_organism_probes(files: Sequence[Path], *, paths: LakePaths, command: str, date: str) -> tuple[LandedFile, ...]:
     """Write shards of probes as the source PROBES under raw/; command and date as in land_organism."""
     source = SourceRecord(
         source_id=PROBES,

@@ -41,13 +41,18 @@ def probe_checkpoints(folders: Sequence[Path], shards: Path, *, on_done: Done) -
         record = read_record(folder)
         if record is None:
             raise BadParameterError(f"{folder} holds no training.json of a finished model.")
-        world = make_world(record["job"]["seed"])
-        prompts = Prompts(contrast=contrast_set(world), background=background_set(world))
+        prompts = world_prompts(record["job"]["seed"])
         config = config_of(ProbeConfig(model=str(folder)), prompts)
         place = Place(source=str(folder), folder=shards, model_id=record["model_id"])
         found.setdefault(record["job"]["family"], []).append(run_probe(config, prompts, place))
         on_done(folder)
     return found
+
+
+def world_prompts(seed: int) -> Prompts:
+    """Return the prompts in the words of the world of a seed."""
+    world = make_world(seed)
+    return Prompts(contrast=contrast_set(world), background=background_set(world))
 
 
 def joined_shards(found: dict[str, list[Path]], folder: Path) -> list[Path]:

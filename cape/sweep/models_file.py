@@ -224,8 +224,9 @@ def _probe(name: str, value: Any, place: _Place) -> ProbeSpec:
     if texts["backend"] not in ("hooks", "transformerlens"):
         raise place.at("backend").error(f"There is no backend {texts['backend']!r}.", "Use hooks or transformerlens.")
     return ProbeSpec(
-        name=name, prompts=texts["prompts"], background=texts["background"], backend=texts["backend"], seed=numbers["seed"],
-        resamples=numbers["resamples"], batch_size=numbers["batch_size"], max_tokens=numbers["max_tokens"],
+        name=name, prompts=texts["prompts"], background=texts["background"], backend=texts["backend"],
+        seed=numbers["seed"], resamples=numbers["resamples"], batch_size=numbers["batch_size"],
+        max_tokens=numbers["max_tokens"],
     )  # fmt: skip
 
 

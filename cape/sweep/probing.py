@@ -7,15 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cape.errors import BadParameterError
 from cape.internals.models import Access
 from cape.internals.probes import Prompts
 from cape.internals.results import ProbeConfig, shard_file
 from cape.internals.run import Place, config_of, prompts_of, run_probe
+from cape.organism.probing import world_prompts
+from cape.organism.train import read_record
 from cape.sweep.jobs import Job
-from cape.sweep.models_file import ProbeSpec
+from cape.sweep.models_file import ModelSpec, ProbeSpec
 from cape.sweep.planner import JobPlan
 
 FUNCTION = "cape.sweep.probing:probe"
+OWN_WORLD = "organism"  # name of the prompts made from the world that a model was trained on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +30,22 @@ class Permissions:
     remote_code: bool = False
 
 
-def prompts_named(probe: ProbeSpec) -> Prompts:
-    """Return the prompt sets of a configuration; raise BadParameterError for a set that is not there."""
-    return prompts_of(probe.prompts, probe.background)
+def prompts_for(model: str, *, contrast: str, background: str) -> Prompts:
+    """Return the prompt sets of these names or files; OWN_WORLD takes those of the world a model was trained on.
+
+    Raises BadParameterError for a set that is not there and for a model that was trained on no world.
+    """
+    if contrast != OWN_WORLD:
+        return prompts_of(contrast, background)
+    record = read_record(Path(model))
+    if record is None:
+        raise BadParameterError(f"{model} is no model of the organism, so it has no {OWN_WORLD} prompts. Name a set.")
+    return world_prompts(record["job"]["seed"])
 
 
-def count_prompts(probe: ProbeSpec) -> int:
-    """Return the number of prompts of a configuration."""
-    return len(prompts_named(probe))
+def count_prompts(spec: ModelSpec, probe: ProbeSpec) -> int:
+    """Return the number of prompts that a model gets in a configuration."""
+    return len(prompts_for(spec.model, contrast=probe.prompts, background=probe.background))
 
 
 def probe_jobs(plans: Sequence[JobPlan], shards: Path, permissions: Permissions) -> tuple[Job, ...]:
@@ -44,14 +56,14 @@ def probe_jobs(plans: Sequence[JobPlan], shards: Path, permissions: Permissions)
 def probe(*, config: dict[str, Any], prompts: dict[str, str], place: dict[str, Any]) -> None:
     """Probe one model and write its shard: what a worker of a sweep calls. All arguments are plain values.
 
-    config : ProbeConfig, whole. prompts : arguments of prompts_of. place : fields of Place.
+    config : ProbeConfig, whole. prompts : contrast and background, as in prompts_for. place : fields of Place.
     """
     lists = {name: tuple(config[name]) for name in ("layers", "heads")}
     options = tuple((str(name), str(value)) for name, value in config["options"])
     access = Access(**place["access"])
     run_probe(
         ProbeConfig(**{**config, **lists, "options": options}),
-        prompts_of(**prompts),
+        prompts_for(place["source"], **prompts),
         Place(**{**place, "folder": Path(place["folder"]), "access": access}),
     )
 
@@ -66,7 +78,7 @@ def _job(plan: JobPlan, shards: Path, permissions: Permissions) -> Job:
         seed=probe_spec.seed,
         n_resamples=probe_spec.resamples,
     )
-    config = config_of(asked, prompts_named(probe_spec))
+    config = config_of(asked, prompts_for(spec.model, **_paths(probe_spec)))
     folder = Path(spec.model)
     place = {
         "source": str(folder.resolve()) if folder.is_dir() else spec.model,

@@ -60,4 +60,35 @@ QUANTITIES: tuple[Quantity, ...] = (
         "seed.",
         section=SECTION,
     ),
+    Quantity(
+        symbol="organism_competing",
+        name="competing heads inside the organism",
+        unit="%",
+        definition="Heads whose outputs for sums and for questions have a cosine below -0.5 in more than half of the "
+        "pairs of prompts, of all heads of a model; mean over the sizes named, within a seed, then over seeds.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_net_heads",
+        name="net coupling of the organism's heads",
+        unit="cosine",
+        definition="Mean over heads of the cosine of a head's mean output for sums and for questions.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_depth_change",
+        name="coupling with depth inside the organism",
+        unit="cosine",
+        definition="Cosine of the mean hidden states for sums and for questions after the last layer less that after "
+        "the first.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_output_change",
+        name="coupling through the organism's output",
+        unit="cosine",
+        definition="Cosine of the means for sums and for questions after the output projection less that of the state "
+        "it is given.",
+        section=SECTION,
+    ),
 )
