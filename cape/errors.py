@@ -99,3 +99,15 @@ class NonFiniteActivationError(CapeError):
     def __init__(self, message: str, *, layer: int | None, prompt: str) -> None:
         super().__init__(message)
         self.layer, self.prompt = layer, prompt
+
+
+class SteeringVectorError(CapeError):
+    """A steering vector cannot be trained, combined, written or read, or does not fit the model."""
+
+
+class EndpointError(CapeError):
+    """A user-supplied endpoint is refused, does not answer, or answers with something that cannot be used."""
+
+
+class StoppedError(CapeError):
+    """A computation was stopped by the caller; what it had finished is kept."""

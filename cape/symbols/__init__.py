@@ -19,6 +19,7 @@ from cape.symbols import (
     ode_explorer,
     predictions,
     residual_field,
+    steering,
     symbolic_laws,
     width_normalization,
 )
@@ -41,6 +42,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
     *head_coupling.QUANTITIES,
+    *steering.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

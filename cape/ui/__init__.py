@@ -7,6 +7,7 @@ from cape.ui.page import show
 from cape.ui.predictions_page import show_predictions
 from cape.ui.router import run_app
 from cape.ui.sql_page import show_sql
+from cape.ui.steering_page import show_steering
 from cape.ui.symbolic_page import show_symbolic
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "show_dashboard",
     "show_predictions",
     "show_sql",
+    "show_steering",
     "show_symbolic",
 ]

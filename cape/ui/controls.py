@@ -100,6 +100,9 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
         return choice(name, about.label, known, known.index(default), help_text=about.help)
     if about.source in PROBES:
         return choice(name, about.label, [EVERY, *measurements(lake.read, about.source)], 0, help_text=about.help)
+    if about.source == "steering model":
+        known = [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
+        return choice(name, about.label, known, 0, help_text=about.help)
     if about.choices:
         return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
     if about.low is None and about.high is None:

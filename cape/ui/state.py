@@ -14,6 +14,7 @@ NOTICES = "cape_notices"
 SELECTION = "cape_selection"
 LAW_SEARCH = "cape_law_search"
 ADDED = "cape_added_rows"
+STEERING = "cape_steering"
 
 
 def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
@@ -77,3 +78,13 @@ def add_row(entry: ScoreEntry) -> None:
 def drop_rows() -> None:
     """Forget the scores that this browser session added."""
     st.session_state[ADDED] = ()
+
+
+def steering(name: str) -> Any:
+    """Return what this session keeps of steering under a name (its job, texts, scorecard), or None."""
+    return st.session_state.get(STEERING, {}).get(name)
+
+
+def keep_steering(name: str, value: Any) -> None:
+    """Keep something of steering for this session; a job ends with the session."""
+    st.session_state[STEERING] = {**st.session_state.get(STEERING, {}), name: value}
