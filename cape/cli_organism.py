@@ -156,8 +156,10 @@ def probe(
         found = probe_checkpoints(folders, place, on_done=lambda folder: bar.advance(task))
     typer.echo(f"{len(folders)} models probed, shards in {place}.")
     if ship:
-        command = "cape organism probe --ship" if run is None else "cape organism probe --run RUN --ship"
-        files = joined_shards(found, place / "joined")
+        of = "" if run is None else " --run <folder of cape organism train>"
+        command = f"cape organism probe{of} --ship"
+        known = set(shipped_scores(paths)["model_id"])
+        files = joined_shards(found, place / "joined", known=known)
         landed = land_organism_probes(files, paths=paths, command=command, date=datetime.date.today().isoformat())
         typer.echo(f"{sum(file.n_rows for file in landed)} rows landed in {len(landed)} files. Run `cape build`.")
 

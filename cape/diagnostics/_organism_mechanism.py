@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure
+from cape.diagnostics._organism_steering import Steering
 from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction
 from cape.organism.recipes import WEB
 from cape.quantities import Estimate
 
-NOT_PROBED = "The lake holds no probes of the organism: run `cape organism probe`, then `cape build`."
+NOT_PROBED = "The lake holds no probes of the organism: run `cape organism probe --ship`, then `cape build`."
+NOT_STEERED = "The lake holds no steering scorecards of the organism for these ladders."
 AT, ELSEWHERE = "at the transition", "elsewhere"
 
 
@@ -17,6 +19,12 @@ def mechanism(inside: Inside, estimates: Sequence[Estimate]) -> list[Statement]:
     """Return the statements on heads, layers and output that the probes of the web ladder can judge."""
     found = {(e.symbol, e.label.rpartition(", ")[2]): e for e in estimates if e.label.startswith(f"{WEB.name}: ")}
     return [*_heads(inside, found), *_layers(found), *_output(found)]
+
+
+def not_looked_at(inside: Inside, steering: Steering) -> list[str]:
+    """Return what the lake lacks, so that an absent verdict is no silent one."""
+    said = [NOT_PROBED] if inside.frame.is_empty() else []
+    return [*said, NOT_STEERED] if steering.frame.is_empty() else said
 
 
 Found = dict[tuple[str, str], Estimate]

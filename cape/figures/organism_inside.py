@@ -13,12 +13,22 @@ from cape.figures._text import HOVER, counted, estimate_text, hover, plain, size
 from cape.quantities import Result
 
 EMPTY = "The lake holds no probes of the organism for this choice."
-UNITS = {"%": "% of heads", "cosine": "cosine"}
+EMPTY_STEERING = "The lake holds no steering scorecards of the organism for this choice."
+UNITS = {"%": "% of heads"}
 PX_PER_PLOT = 190
 NOTE = (
     "Bars: 95% over seeds, over prompts where there is one seed. Dotted: central 95% of shuffled group labels, or no "
     "change. Open marker: the size nearest to where the myth is overcome."
 )
+STEERING_NOTE = (
+    "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Open marker: "
+    "the size nearest to where the myth is overcome."
+)
+STEERING_PLOTS = {  # column stem in the table: what it is, unit
+    "changed": ("answers changed by steering", "% of questions"),
+    "effect": ("truth, steered less not steered", "points"),
+    "beyond_random": ("that change less the mean of random directions", "points"),
+}
 
 
 def inside_by_size(result: Result, theme: str) -> go.Figure:
@@ -26,9 +36,41 @@ def inside_by_size(result: Result, theme: str) -> go.Figure:
     rows = result.table("inside").frame.to_dicts()
     if not rows:
         return look.empty_figure(theme, EMPTY)
+    figure = _plots(rows, theme)
+    look.note(figure, theme, NOTE, _counts(rows))
+    return figure
+
+
+def steering_by_size(result: Result, theme: str) -> go.Figure:
+    """Return the answers that steering changes and what that does to truth, by parameters, one line per recipe."""
+    rows = [
+        _steering_row(held, stem, measure, unit)
+        for stem, (measure, unit) in STEERING_PLOTS.items()
+        for held in result.table("steering").frame.to_dicts()
+    ]
+    if not rows:
+        return look.empty_figure(theme, EMPTY_STEERING)
+    figure = _plots(rows, theme)
+    look.note(figure, theme, STEERING_NOTE)
+    return figure
+
+
+def _steering_row(held: Row, stem: str, measure: str, unit: str) -> Row:
+    end = "pct" if stem == "changed" else "pp"
+    level = None if stem == "changed" else 0.0
+    return {
+        **held, "measure": measure, "unit": unit, "value": held[f"{stem}_{end}"], "low": held[f"{stem}_low"],
+        "high": held[f"{stem}_high"], "null_low": level, "null_high": level, "n": held["n_questions"],
+        "counts": "question",
+        "seeds": f"seed {held['replicate']}, layer {held['layer']}, strength {held['strength']:.3g}",
+    }  # fmt: skip
+
+
+def _plots(rows: Sequence[Row], theme: str) -> go.Figure:
+    """Return one plot per measure of the rows, under one another, with one legend entry per recipe."""
     measures = list(dict.fromkeys(row["measure"] for row in rows))
     figure = make_subplots(
-        rows=len(measures), cols=1, shared_xaxes=True, vertical_spacing=0.05,
+        rows=len(measures), cols=1, shared_xaxes=True, vertical_spacing=0.06,
         subplot_titles=[plain(measure[:1].upper() + measure[1:]) for measure in measures],
     )  # fmt: skip
     frame = look.new_figure(theme, x_title="", y_title="", height=90 + PX_PER_PLOT * len(measures))
@@ -46,7 +88,6 @@ def inside_by_size(result: Result, theme: str) -> go.Figure:
     figure.update_xaxes(title_text="")
     figure.update_xaxes(title_text="Size (parameters, log scale)", row=len(measures))
     figure.update_layout(legend_y=1 + 24 / (PX_PER_PLOT * len(measures)), margin_t=56)
-    look.note(figure, theme, NOTE, _counts(rows))
     return figure
 
 
@@ -97,7 +138,7 @@ def _hover(row: Row) -> str:
     return hover(
         f"{row['family']}, {shape}, {size_text(row['position'])}{place}",
         f"{row['measure']} {estimate_text(row, 'value', row['unit'])}",
-        f"n = {counted(row['n'], 'seed')}: {row['seeds']}",
+        f"n = {counted(row['n'], row.get('counts', 'seed'))}: {row['seeds']}",
     )
 
 

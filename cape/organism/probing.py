@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -55,13 +55,18 @@ def world_prompts(seed: int) -> Prompts:
     return Prompts(contrast=contrast_set(world), background=background_set(world))
 
 
-def joined_shards(found: dict[str, list[Path]], folder: Path) -> list[Path]:
-    """Write one shard per recipe into a folder: all rows but those of single prompts; return the files."""
+def joined_shards(found: dict[str, list[Path]], folder: Path, *, known: Collection[str]) -> list[Path]:
+    """Write one shard per recipe into a folder and return the files.
+
+    known : ids of the models that the lake holds scores of; the others are left out, as are rows of single prompts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for recipe, shards in found.items():
-        rows = pl.concat([read_shard(shard) for shard in shards]).filter(pl.col("prompt_id").is_null())
-        file = folder / SHARD.format(recipe)
-        rows.write_parquet(file, compression="zstd", statistics=False)
-        files.append(file)
+        rows = pl.concat([read_shard(shard) for shard in shards])
+        kept = rows.filter(pl.col("prompt_id").is_null(), pl.col("model_id").is_in(sorted(known)))
+        if kept.is_empty():
+            continue
+        files.append(folder / SHARD.format(recipe))
+        kept.write_parquet(files[-1], compression="zstd", statistics=False)
     return files

@@ -91,4 +91,20 @@ QUANTITIES: tuple[Quantity, ...] = (
         "it is given.",
         section=SECTION,
     ),
+    Quantity(
+        symbol="organism_steering",
+        name="steering effect on the organism's truth",
+        unit="pp",
+        definition="MC1 on test questions with a direction added at the layer and strength chosen on other questions, "
+        "less MC1 without it, of one model.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_changed",
+        name="answers of the organism that steering changes",
+        unit="%",
+        definition="Test questions whose answer differs with the direction added, of one model; changed is not "
+        "corrected.",
+        section=SECTION,
+    ),
 )
