@@ -25,7 +25,7 @@ METHOD = {
     "hidden": "final state, after the last norm",
     "output": "W_U h, with its bias where the model has one",
     "wide": "GELU(h), the paper's wider map",
-    "random": f"random linear map to {WIDER} x d_model numbers or {FEWEST}: a control, it keeps cosines by construction",
+    "random": f"random linear map to {WIDER} x d_model or {FEWEST} numbers: a control that keeps cosines",
     "ridge": "ridge readout of W_U h through GELU of as many random directions",
 }
 

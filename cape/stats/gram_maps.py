@@ -72,9 +72,10 @@ class Sweep:
 def principal_sweep(gram: Array) -> Sweep:
     """Return what is left of n vectors in their first k principal directions, k = 2, 4, 8, ... and the rank.
 
-    In one direction a cosine is 1 or -1 whatever the vectors are, so k = 1 is left out. The directions are those of the centred vectors; the vectors themselves are not centred, else two groups of
-    equal size would have opposite means by construction. What lies outside the n - 1 directions is lost, so the
-    last k need not give the whole vectors' cosine. gram : (n, n).
+    In one direction a cosine is 1 or -1 whatever the vectors are, so k = 1 is left out. The directions are those of
+    the centred vectors; the vectors themselves are not centred, else two groups of equal size would have opposite
+    means by construction. What lies outside the n - 1 directions is lost, so the last k need not give the whole
+    vectors' cosine. gram : (n, n).
     """
     n = gram.shape[0]
     centring = np.eye(n) - 1.0 / n

@@ -60,9 +60,12 @@ class Null:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Competition:
-    """Which heads cooperate and which compete. cosines : of every unit. share : (n_units,) of prompt pairs with a cosine below COMPETING.
-    is_cooperative, is_competing : (n_units,). cooperative, competing, net : share of units, share of units, mean
-    cosine. draws : (n, n_units) the cosine of means without each prompt in turn."""
+    """Which heads cooperate and which compete.
+
+    cosines : of every unit. share : (n_units,) of prompt pairs with a cosine below COMPETING. is_cooperative,
+    is_competing : (n_units,). cooperative, competing, net : share of units, share of units, mean cosine.
+    draws : (n, n_units) the cosine of means without each prompt in turn.
+    """
 
     cosines: Cosines
     share: Array

@@ -46,7 +46,9 @@ def split_half(gram: Array, *, n_first: int, n_splits: int, rng: np.random.Gener
         return Inference(value=None, low=None, high=None, n=n, method=method, caveats=(why,))
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high, _ = percentile_interval(np.where(kept > -1, 2 * kept / (1 + kept), np.nan))
-    lost = () if kept.size == r.size else (f"{r.size - kept.size} of {r.size} splits have no correlation",)
+    lost: tuple[str, ...] = (
+        () if kept.size == r.size else (f"{r.size - kept.size} of {r.size} splits have no correlation",)
+    )
     if (kept < 0).any():
         lost += (f"in {(kept < 0).mean():.0%} of splits the halves go against each other",)
     return Inference(
