@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from cape import cli_calibrate, cli_organism, cli_probe, cli_sweep, diagnostics
+from cape import cli_calibrate, cli_organism, cli_probe, cli_steer, cli_sweep, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -48,6 +48,8 @@ app.add_typer(cli_organism.app, name="organism")
 app.add_typer(cli_sweep.app, name="sweep")
 app.command("calibrate")(cli_calibrate.calibrate)
 app.command("probe")(cli_probe.probe)
+app.command("steer")(cli_steer.steer)
+app.command("steer-eval")(cli_steer.steer_eval)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]

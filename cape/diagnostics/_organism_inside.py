@@ -11,7 +11,8 @@ import polars as pl
 
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._organism_turns import Turns
-from cape.internals.rows import HEAD_OUTPUT, HIDDEN_STATE
+from cape.internals.activations import HEADS, LAYERS
+from cape.internals.rows import INSTRUMENTS
 from cape.quantities import Estimate, Table
 from cape.stats.inference import Inference
 from cape.stats.replicates import replicate_mean
@@ -55,11 +56,11 @@ def _probe(rows: pl.DataFrame, instrument: str, probe: str) -> pl.DataFrame:
 
 def _whole(rows: pl.DataFrame, probe: str, *, null: str = "", scale: float = 1.0) -> pl.DataFrame:
     """Return one probe of the heads, with the range of its shuffles where there is a null."""
-    found = _probe(rows, HEAD_OUTPUT, probe).filter(pl.col("layer").is_null())
+    found = _probe(rows, INSTRUMENTS[HEADS], probe).filter(pl.col("layer").is_null())
     kept = found.select(*MODEL, *(pl.col(name) * scale for name in NUMBERS[:3]))
     if not null:
         return kept.with_columns(null_low=pl.lit(None, pl.Float64), null_high=pl.lit(None, pl.Float64))
-    shuffled = _probe(rows, HEAD_OUTPUT, null).select(*MODEL, null_low="low", null_high="high")
+    shuffled = _probe(rows, INSTRUMENTS[HEADS], null).select(*MODEL, null_low="low", null_high="high")
     return kept.join(shuffled, on=MODEL, how="left")
 
 
@@ -73,7 +74,7 @@ def _net(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_depth(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the coupling of the last layer less that of the first."""
-    layers = _probe(rows, HIDDEN_STATE, "layer_coupling").sort("layer")
+    layers = _probe(rows, INSTRUMENTS[LAYERS], "layer_coupling").sort("layer")
     ends = pl.col("value").last() - pl.col("value").first()
     return _difference(layers.group_by(MODEL, maintain_order=True).agg(value=ends))
 

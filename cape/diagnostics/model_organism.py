@@ -248,8 +248,8 @@ DIAGNOSTIC = Diagnostic(
             title="Steering before, at and after the transition",
             tables=("steering",),
             alt="Plots by parameters on a log axis, one line per recipe of training text: share of answers that "
-            "steering changes, change of the truth score, and that change less the mean of random directions of equal norm, "
-            "each with 95% intervals over test questions.",
+            "steering changes, change of the truth score, and that change less the mean of random directions of equal "
+            "norm, each with 95% intervals over test questions.",
             figure=steering_by_size,
         ),
         Panel(

@@ -34,7 +34,7 @@ from cape.organism.world import (
 CALIBRATION_CLANS, VALIDATION_CLANS = 4, 3  # of 12; the others are the test
 CONTEXTS = {"quiz": QUESTION, "web": WEB}  # the words a question begins with
 N_VALIDATION_SUMS, N_TEST_SUMS, N_TEXTS, N_PROMPTS = 150, 300, 300, 24
-DEAL, TEXTS = 11, 12  # streams of the seed
+DEAL, TEXTS, SUMS = 11, 12, 13  # streams of the seed
 SUM_TOPIC = "sums"
 
 
@@ -56,7 +56,8 @@ def organism_sets(world_seed: int, recipe: str, *, context: str = "quiz") -> Ste
     validation = clans[CALIBRATION_CLANS : CALIBRATION_CLANS + VALIDATION_CLANS]
     test = clans[CALIBRATION_CLANS + VALIDATION_CLANS :]
     instruction = _telling(world, _facts(calibration)[0], QUESTION, world.truths)
-    sums = [_sum(world.sums, row) for row in range(N_VALIDATION_SUMS + N_TEST_SUMS)]
+    rows = np.random.default_rng([world_seed, SUMS]).permutation(len(world.sums.prompts))
+    sums = [_sum(world.sums, int(row)) for row in rows[: N_VALIDATION_SUMS + N_TEST_SUMS]]
     asked = tuple(_question(world, fact, context) for fact in _facts(test))
     return SteeringSets(
         name=f"organism world {world_seed}, {context} text",
