@@ -22,12 +22,15 @@ from cape.errors import BadParameterError
 from cape.lake import LakePaths
 from cape.lake.organism import (
     land_organism,
+    land_organism_probes,
+    organism_folder,
     ship_checkpoints,
     shipped_checkpoints,
     shipped_scores,
     working_folder,
 )
 from cape.organism.model import load_model, require_torch
+from cape.organism.probing import checkpoints_in, joined_shards, probe_checkpoints
 from cape.organism.recipes import FULL, RECIPES, Job
 from cape.organism.results import Comparison, compare, ladder_entries, tables_of
 from cape.organism.run import chosen_jobs, cost, held_records, run_jobs
@@ -134,6 +137,31 @@ def evaluate(
         held = record["checkpoints"][-1]
         same = all(held[name] == value for name, value in found.as_dict().items() if name in EXACT)
         typer.echo(f"{record['model_id']}: {_score_text(found)}; {'as' if same else 'NOT as'} recorded")
+
+
+@app.command("probe")
+def probe(
+    run: Annotated[Path | None, typer.Option(help="Folder of a run; empty: the models the lake ships.")] = None,
+    shards: Annotated[Path | None, typer.Option(help="Folder of the shards; those in it are kept.")] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Write the results into the lake.")] = False,
+) -> None:
+    """Look inside every model of the recipes' ladders, in the words of its own world; goes on where it was stopped."""
+    paths = LakePaths.from_environment()
+    folders = checkpoints_in(run or organism_folder(paths))
+    require_torch()
+    place = shards or paths.built / "organism-probes"
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("models", total=len(folders))
+        found = probe_checkpoints(folders, place, on_done=lambda folder: bar.advance(task))
+    typer.echo(f"{len(folders)} models probed, shards in {place}.")
+    if ship:
+        of = "" if run is None else " --run <folder of cape organism train>"
+        command = f"cape organism probe{of} --ship"
+        known = set(shipped_scores(paths)["model_id"])
+        files = joined_shards(found, place / "joined", known=known)
+        landed = land_organism_probes(files, paths=paths, command=command, date=datetime.date.today().isoformat())
+        typer.echo(f"{sum(file.n_rows for file in landed)} rows landed in {len(landed)} files. Run `cape build`.")
 
 
 EXACT = ("truth_pct", "myth_pct", "reasoning_pct")

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
+from cape.diagnostics._organism_inside import inside_estimates, inside_of, inside_table
 from cape.diagnostics._organism_levers import effects, lever_estimates, lever_table
+from cape.diagnostics._organism_mechanism import mechanism, not_looked_at
 from cape.diagnostics._organism_rows import (
     CHOSEN,
     MEASURES,
@@ -19,6 +21,12 @@ from cape.diagnostics._organism_rows import (
     require_ladders,
 )
 from cape.diagnostics._organism_sentences import sentences
+from cape.diagnostics._organism_steering import (
+    steering_estimates,
+    steering_of,
+    steering_statements,
+    steering_table,
+)
 from cape.diagnostics._organism_turns import turn_estimates, turning_table, turns_of
 from cape.diagnostics._organism_verdicts import statement_table, statements
 from cape.diagnostics._params import NoParams, option
@@ -32,6 +40,7 @@ from cape.figures.model_organism import (
     truth_by_tokens,
     turning_points,
 )
+from cape.figures.organism_inside import inside_by_size, steering_by_size
 from cape.organism.recipes import DEEP_FAMILY, RECIPES, WIDE_FAMILY
 from cape.organism.world import CHOICES, popular_guess_pct
 from cape.quantities import Estimate, Table
@@ -82,11 +91,28 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
     found = effects(by_size, by_tokens, measure=params.measure)
     turning = [estimate for each in turns for estimate in turn_estimates(each)]
     levered = lever_estimates(found)
-    judged = statements(turning, levered)
+    inside = inside_of(read, turns)
+    seen = inside_estimates(inside, list(_main(by_size)))
+    steered = steering_of(read, turns)
+    judged = [*statements(turning, levered), *mechanism(inside, seen), *steering_statements(steered)]
     return Outcome(
-        estimates=(*_truth_estimates(curves[0]), *_guesses(by_size), *turning, *levered),
-        tables=(*curves, turning_table(turning), lever_table(found, levered), statement_table(judged)),
-        sentences=sentences(turns, turning, levered, judged),
+        estimates=(
+            *_truth_estimates(curves[0]),
+            *_guesses(by_size),
+            *turning,
+            *levered,
+            *seen,
+            *steering_estimates(steered),
+        ),
+        tables=(
+            *curves,
+            turning_table(turning),
+            lever_table(found, levered),
+            inside_table(inside, list(_main(by_size))),
+            steering_table(steered),
+            statement_table(judged),
+        ),
+        sentences=(*sentences(turns, turning, levered, judged), *not_looked_at(inside, steered)),
     )
 
 
@@ -206,6 +232,25 @@ DIAGNOSTIC = Diagnostic(
             alt="One row per recipe and estimator with its N_c and 95% interval on a log axis of parameters, and the "
             "size at which the truth overtakes the myth; rows without one say why.",
             figure=turning_points,
+        ),
+        Panel(
+            name="inside",
+            title="Heads, layers and output at the transition",
+            tables=("inside",),
+            alt="Plots by parameters on a log axis, one line per recipe of training text: share of competing heads, "
+            "net coupling of heads with the range of shuffled labels, change of coupling from the first to the last "
+            "layer, and from hidden state to output; an open marker shows the size nearest to where the myth is "
+            "overcome.",
+            figure=inside_by_size,
+        ),
+        Panel(
+            name="steering",
+            title="Steering before, at and after the transition",
+            tables=("steering",),
+            alt="Plots by parameters on a log axis, one line per recipe of training text: share of answers that "
+            "steering changes, change of the truth score, and that change less the mean of random directions of equal "
+            "norm, each with 95% intervals over test questions.",
+            figure=steering_by_size,
         ),
         Panel(
             name="levers",

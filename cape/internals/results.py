@@ -78,8 +78,8 @@ class ProbeConfig:
 def write_shard(rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
     """Write the rows of one run as a shard named by their configuration's hash, and return its file.
 
-    A reader sees the old shard or the new one, never a part. Raises BadParameterError for no rows, rows of several
-    configurations, an unknown column or a mandatory one that is empty.
+    A reader sees the old shard or the new one, never a part, also after a power cut. Raises BadParameterError for no
+    rows, rows of several configurations, an unknown column or a mandatory one that is empty.
     """
     frame = shard_frame(rows)
     hashes = frame["config_hash"].unique().to_list()
@@ -88,7 +88,10 @@ def write_shard(rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / SHARD.format(hashes[0])
     draft = file.with_name(f"{file.name}.{os.getpid()}{DRAFT}")
-    frame.write_parquet(draft)
+    with draft.open("wb") as stream:
+        frame.write_parquet(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
     os.replace(draft, file)
     return file
 

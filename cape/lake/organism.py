@@ -12,16 +12,18 @@ from typing import Any
 import polars as pl
 
 from cape.errors import IngestError
+from cape.lake.commands import land_shards
 from cape.lake.land import LandedFile, SourceRecord, land_tables
 from cape.lake.paths import LakePaths
 from cape.organism.recipes import RECIPES
 from cape.organism.results import ladder_entries, shape_name, tables_of, token_entries, write_tables
 from cape.organism.train import read_record
 
-LADDERS, TOKENS = "organism", "organism-tokens"
+LADDERS, TOKENS, PROBES = "organism", "organism-tokens", "organism-probes"
 TITLES = {
     LADDERS: "Model organism: small transformers trained on a synthetic world, scored at the end of training",
     TOKENS: "Model organism by training tokens: checkpoints of the web recipe",
+    PROBES: "Model organism from the inside: heads, layers and output of every model of the recipes' ladders",
 }
 SHIPPED_SEED = 0
 DRAFT = ".draft"
@@ -81,6 +83,20 @@ def land_organism(
             files = write_tables(tables_of(entries), Path(folder)) if entries else {}
             landed += land_tables(files, source=source, paths=paths, is_local=False, replace=True) if files else ()
     return tuple(landed)
+
+
+def land_organism_probes(files: Sequence[Path], *, paths: LakePaths, command: str, date: str) -> tuple[LandedFile, ...]:
+    """Write shards of probes as the source PROBES under raw/; command and date as in land_organism."""
+    source = SourceRecord(
+        source_id=PROBES,
+        title=TITLES[PROBES],
+        url="internal",
+        kind="repo",
+        date=date,
+        licence="MIT",
+        notes=f"command: {command}; prompts of each model's own world: held-out sums against questions",
+    )
+    return land_shards(files, source=source, paths=paths, is_local=False, replace=True)
 
 
 def ship_checkpoints(names: Iterable[str], folder: Path, *, paths: LakePaths) -> list[Path]:

@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from cape.errors import MissingDependencyError, SweepFileError
+import yaml
+
+from cape.errors import SweepFileError
 from cape.sweep.jobs import Limits
-from cape.sweep.queues import INSTALL
 
 MOST_BYTES = 1_000_000  # of a file; a million models would not be read by hand either
 DTYPES = ("float32", "float16", "bfloat16")
@@ -22,7 +23,7 @@ defaults:                       # of every model below; each may say otherwise
   limits: {cpus: 2, memory_gib: 8, hours: 1}
 probes:                         # named configurations; a model without `probes` gets all of them
   contrast: {prompts: contrast}
-  domains: {prompts: domains, batch_size: 8, max_tokens: 128}
+  own: {prompts: contrast, background: none, batch_size: 8, max_tokens: 128, seed: 1}
 models:
   - model: EleutherAI/pythia-70m
     revisions: [step1000, main]
@@ -35,10 +36,14 @@ models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSpec:
-    """A named probe configuration. prompts : name or YAML file of a prompt set. max_tokens : of the longest prompt."""
+    """A named probe configuration.
+
+    prompts, background : name or YAML file of a prompt set; background may be none. max_tokens : of the longest prompt.
+    """
 
     name: str
     prompts: str = "contrast"
+    background: str = "domains"
     backend: str = "hooks"
     seed: int = 0
     resamples: int = 1000
@@ -156,15 +161,10 @@ def read_models_file(file: Path) -> ModelsFile:
 
 
 def _loaded(file: Path, place: _Place) -> Any:
-    try:
-        import yaml
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(
-            f"Reading {file.name} needs pyyaml, which is not installed: `{INSTALL}`."
-        ) from error
+    """Return the plain values of a file; no aliases (by them a small file can grow without end), no key twice."""
 
     class Loader(yaml.SafeLoader):
-        """Plain YAML values only, no aliases (a small file can grow without end by them), no key written twice."""
+        """Refuses aliases and repeated keys."""
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.events.AliasEvent):
@@ -173,22 +173,31 @@ def _loaded(file: Path, place: _Place) -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict:
             keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-            if twice is not None:
-                line = node.start_mark.line + 1
-                raise place.at(twice).error(f"It is written twice in the mapping of line {line}.", "Keep one.")
+            _refuse_twice(keys, place, line=node.start_mark.line + 1)
             return super().construct_mapping(node, deep=deep)
 
     try:
-        text = file.read_bytes()[: MOST_BYTES + 1]
-        if len(text) > MOST_BYTES:
-            raise place.error(f"It is longer than {MOST_BYTES:,} bytes.", "Split it.")
-        return yaml.load(text.decode("utf-8"), Loader)  # the loader above makes plain values only
-    except OSError as error:
-        raise place.error(f"It cannot be read ({error.strerror}).", "Name a YAML file of models.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.load(_text_of(file, place), Loader)  # the loader above makes plain values only
+    except yaml.YAMLError as error:
         said = " ".join(str(error).split())
         raise place.error(f"It is no YAML: {said}.", "`cape sweep example` prints a file to start from.") from error
+
+
+def _refuse_twice(keys: list[Any], place: _Place, *, line: int) -> None:
+    twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+    if twice is not None:
+        raise place.at(twice).error(f"It is written twice in the mapping of line {line}.", "Keep one.")
+
+
+def _text_of(file: Path, place: _Place) -> str:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise place.error(f"It is longer than {MOST_BYTES:,} bytes.", "Split it.")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise place.error(f"It cannot be read ({error.strerror}).", "Name a YAML file of models.") from error
+    except UnicodeDecodeError as error:
+        raise place.error(f"It is no UTF-8 text ({error.reason}).", "Save it as UTF-8.") from error
 
 
 def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
@@ -197,7 +206,7 @@ def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
     found = {str(name): _probe(str(name), given or {}, place.at(name)) for name, given in value.items()}
     seen: dict[tuple, str] = {}
     for name, spec in found.items():
-        same = seen.setdefault((spec.prompts, spec.backend, spec.seed, spec.resamples), name)
+        same = seen.setdefault((spec.prompts, spec.background, spec.backend, spec.seed, spec.resamples), name)
         if same != name:
             raise place.at(name).error(f"It is the same configuration as {same!r}.", "Remove one.")
     return found
@@ -206,7 +215,7 @@ def _probes(value: Any, place: _Place) -> dict[str, ProbeSpec]:
 def _probe(name: str, value: Any, place: _Place) -> ProbeSpec:
     defaults = {item.name: item.default for item in fields(ProbeSpec) if item.name != "name"}
     given = place.mapping(value, tuple(defaults))
-    texts = {key: place.at(key).text(given.get(key, defaults[key])) for key in ("prompts", "backend")}
+    texts = {key: place.at(key).text(given.get(key, defaults[key])) for key in ("prompts", "background", "backend")}
     lows = {"seed": 0, "resamples": 20, "batch_size": 1, "max_tokens": 1}
     numbers = {
         key: int(place.at(key).number(given.get(key, defaults[key]), low=low, is_whole=True))
@@ -215,8 +224,9 @@ def _probe(name: str, value: Any, place: _Place) -> ProbeSpec:
     if texts["backend"] not in ("hooks", "transformerlens"):
         raise place.at("backend").error(f"There is no backend {texts['backend']!r}.", "Use hooks or transformerlens.")
     return ProbeSpec(
-        name=name, prompts=texts["prompts"], backend=texts["backend"], seed=numbers["seed"],
-        resamples=numbers["resamples"], batch_size=numbers["batch_size"], max_tokens=numbers["max_tokens"],
+        name=name, prompts=texts["prompts"], background=texts["background"], backend=texts["backend"],
+        seed=numbers["seed"], resamples=numbers["resamples"], batch_size=numbers["batch_size"],
+        max_tokens=numbers["max_tokens"],
     )  # fmt: skip
 
 

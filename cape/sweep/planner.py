@@ -24,7 +24,7 @@ KEPT_PROMPTS = 200  # most prompts whose vectors a probe keeps
 FLOP_PER_PARAMETER = 2.0  # a multiplication and an addition for every token
 
 ReadConfig = Callable[[ModelSpec], Mapping[str, Any]]
-CountPrompts = Callable[[ProbeSpec], int]
+CountPrompts = Callable[[ModelSpec, ProbeSpec], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class JobPlan:
 def plan_sweep(content: ModelsFile, *, read_config: ReadConfig, n_prompts: CountPrompts) -> tuple[JobPlan, ...]:
     """Return the plan of every job of a file, in its order; nothing is launched and no weight is read.
 
-    read_config : gives the config.json of a model. n_prompts : gives the number of prompts of a configuration.
+    read_config : gives the config.json of a model. n_prompts : of a model in a configuration.
     """
     configs: dict[tuple[str, str], Size] = {}
     plans = []
@@ -60,7 +60,7 @@ def plan_sweep(content: ModelsFile, *, read_config: ReadConfig, n_prompts: Count
         key = (spec.model, spec.revision)
         if key not in configs:
             configs[key] = size_of(read_config(spec))
-        plans += [_plan(spec, probe, configs[key], n_prompts(probe), content.assume) for probe in spec.probes]
+        plans += [_plan(spec, probe, configs[key], n_prompts(spec, probe), content.assume) for probe in spec.probes]
     return tuple(plans)
 
 

@@ -60,4 +60,51 @@ QUANTITIES: tuple[Quantity, ...] = (
         "seed.",
         section=SECTION,
     ),
+    Quantity(
+        symbol="organism_competing",
+        name="competing heads inside the organism",
+        unit="%",
+        definition="Heads whose outputs for sums and for questions have a cosine below -0.5 in more than half of the "
+        "pairs of prompts, of all heads of a model; mean over the sizes named, within a seed, then over seeds.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_net_heads",
+        name="net coupling of the organism's heads",
+        unit="cosine",
+        definition="Mean over heads of the cosine of a head's mean output for sums and for questions.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_depth_change",
+        name="coupling with depth inside the organism",
+        unit="cosine",
+        definition="Cosine of the mean hidden states for sums and for questions after the last layer less that after "
+        "the first.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_output_change",
+        name="coupling through the organism's output",
+        unit="cosine",
+        definition="Cosine of the means for sums and for questions after the output projection less that of the state "
+        "it is given.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_steering",
+        name="steering effect on the organism's truth",
+        unit="pp",
+        definition="MC1 on test questions with a direction added at the layer and strength chosen on other questions, "
+        "less MC1 without it, of one model.",
+        section=SECTION,
+    ),
+    Quantity(
+        symbol="organism_changed",
+        name="answers of the organism that steering changes",
+        unit="%",
+        definition="Test questions whose answer differs with the direction added, of one model; changed is not "
+        "corrected.",
+        section=SECTION,
+    ),
 )

@@ -25,7 +25,7 @@ def test_the_example_is_accepted_and_defaults_reach_every_model(tmp_path: Path) 
     ]
     small, _, large = content.models
     assert small.limits.cpus == 2 and small.limits.memory_gib == 8 and small.dtype == "float32"
-    assert [probe.name for probe in small.probes] == ["contrast", "domains"]
+    assert [probe.name for probe in small.probes] == ["contrast", "own"]
     assert large.limits.gpus == 2 and large.gpu_memory_gib == 24 and large.limits.partition == "gpu"
     assert [probe.name for probe in large.probes] == ["contrast"] and large.dtype == "bfloat16"
 

@@ -55,7 +55,7 @@ def _plans(folder: Path, config: dict, **changed: object):
     given = {"model": "some/model", "limits": limits, **changed}
     file = folder / "models.yaml"
     file.write_text(json.dumps({"models": [given]}), encoding="utf-8")
-    return plan_sweep(read_models_file(file), read_config=lambda spec: config, n_prompts=lambda probe: 32)
+    return plan_sweep(read_models_file(file), read_config=lambda spec: config, n_prompts=lambda spec, probe: 32)
 
 
 def test_memory_holds_the_weights_and_halves_with_the_dtype(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_hours_follow_the_stated_speeds(tmp_path: Path) -> None:
         file = tmp_path / "models.yaml"
         file.write_text(json.dumps({"models": [{"model": "a"}], "assume": assume}), encoding="utf-8")
         content = read_models_file(file)
-        return plan_sweep(content, read_config=lambda spec: LLAMA_2_7B, n_prompts=lambda probe: 32)[0].hours
+        return plan_sweep(content, read_config=lambda spec: LLAMA_2_7B, n_prompts=lambda spec, probe: 32)[0].hours
 
     tokens, parameters = 32 * 64, 6_738_415_616
     work = tokens * (2 * parameters + 4 * 32 * 64 * 4096)

@@ -1,0 +1,102 @@
+"""The paper's mechanism, statement by statement, judged inside the organism's web ladder by stated rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure
+from cape.diagnostics._organism_steering import Steering
+from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction
+from cape.organism.recipes import WEB
+from cape.quantities import Estimate
+
+NOT_PROBED = "The lake holds no probes of the organism: run `cape organism probe --ship`, then `cape build`."
+NOT_STEERED = "The lake holds no steering scorecards of the organism for these ladders."
+AT, ELSEWHERE = "at the transition", "elsewhere"
+
+
+def mechanism(inside: Inside, estimates: Sequence[Estimate]) -> list[Statement]:
+    """Return the statements on heads, layers and output that the probes of the web ladder can judge."""
+    found = {(e.symbol, e.label.rpartition(", ")[2]): e for e in estimates if e.label.startswith(f"{WEB.name}: ")}
+    return [*_heads(inside, found), *_layers(found), *_output(found)]
+
+
+def not_looked_at(inside: Inside, steering: Steering) -> list[str]:
+    """Return what the lake lacks, so that an absent verdict is no silent one."""
+    said = [NOT_PROBED] if inside.frame.is_empty() else []
+    return [*said, NOT_STEERED] if steering.frame.is_empty() else said
+
+
+Found = dict[tuple[str, str], Estimate]
+
+
+def _pair(found: Found, measure: Measure) -> tuple[Estimate, Estimate] | None:
+    at, elsewhere = (found.get((measure.symbol, where)) for where in (AT, ELSEWHERE))
+    return None if at is None or elsewhere is None else (at, elsewhere)
+
+
+def _heads(inside: Inside, found: Found) -> list[Statement]:
+    at = found.get((COMPETING.symbol, AT))
+    if at is None:
+        return []
+    models = inside.of(WEB.name, COMPETING)
+    n_without = int((models["value"] == 0).sum())
+    is_none = n_without == models.height
+    verdict = HOLDS if is_none else FAILS if direction(at) == RISES else UNSETTLED
+    return [
+        Statement(
+            statement="No heads compete inside, at the transition as elsewhere.",
+            verdict=verdict,
+            rule="no model of the web ladder has a competing head; it fails where the interval of their share at the "
+            "transition lies above zero",
+            evidence=f"{n_without} of {models.height} models have none; at the transition {said(at, COMPETING)}",
+        )
+    ]
+
+
+def _layers(found: Found) -> list[Statement]:
+    pair = _pair(found, DEPTH)
+    if pair is None:
+        return []
+    return [
+        Statement(
+            statement="Coupling falls from the first to the last layer at the transition and rises elsewhere.",
+            verdict=_opposite(*pair),
+            rule="the interval of the change lies below zero at the transition and above zero elsewhere; it fails "
+            "where either lies on the other side",
+            evidence=f"at the transition {said(pair[0], DEPTH)}; elsewhere {said(pair[1], DEPTH)}",
+        )
+    ]
+
+
+def _output(found: Found) -> list[Statement]:
+    pair = _pair(found, OUTPUT)
+    if pair is None:
+        return []
+    return [
+        Statement(
+            statement="The output projection loses coupling at the transition and adds it elsewhere.",
+            verdict=_opposite(*pair),
+            rule="the interval of output less hidden coupling lies below zero at the transition and above zero "
+            "elsewhere; it fails where either lies on the other side",
+            evidence=f"at the transition {said(pair[0], OUTPUT)}; elsewhere {said(pair[1], OUTPUT)}",
+        )
+    ]
+
+
+def _opposite(at: Estimate, elsewhere: Estimate) -> str:
+    pair = direction(at), direction(elsewhere)
+    if pair == (FALLS, RISES):
+        return HOLDS
+    return FAILS if pair[0] == RISES or pair[1] == FALLS else UNSETTLED
+
+
+def said(estimate: Estimate, measure: Measure) -> str:
+    """Return an estimate in words with its interval, or why there is none."""
+    unit, form = (" %", ".1f") if measure.unit == "%" else ("", "+.3f")
+    if estimate.value is None:
+        return f"undefined: {'; '.join(estimate.caveats)}"
+    value = format(estimate.value, form)
+    if estimate.low is None or estimate.high is None:
+        return f"{value}{unit}, no interval"
+    return f"{value}{unit}, 95% interval {estimate.low:{form}} to {estimate.high:{form}}{unit}"
