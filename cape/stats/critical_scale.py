@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cape.errors import BadParameterError
+from cape.positions import PARAMS, Axis
 from cape.stats.coupling import check_family, family_gammas, family_steps
 from cape.stats.inference import Inference, Points, Steps
 from cape.stats.logistic import logistic_fits
@@ -243,13 +244,18 @@ def _drawn_locations(points: Points, estimator: Estimator, x: Array, y: Array) -
     return location, (*several, STEPWISE)
 
 
-def to_billions(inference: Inference) -> Inference:
-    """Return the same inference with log10 N turned into billions of parameters (10^x / 1e9), draws included."""
+def to_billions(inference: Inference, axis: Axis = PARAMS) -> Inference:
+    """Return the same inference with log10 N turned into the unit of its axis: billions, or training steps.
+
+    value, low, high, draws : log10 of a count; 10^x / 1e9 where the axis is stated in billions.
+    """
+    shift = axis.log10_scale
     value, low, high = (
-        None if x is None else 10.0 ** (x - 9) for x in (inference.value, inference.low, inference.high)
+        None if x is None else 10.0 ** (x - shift) for x in (inference.value, inference.low, inference.high)
     )
-    draws = None if inference.draws is None else 10.0 ** (inference.draws - 9)
-    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, as billions")
+    draws = None if inference.draws is None else 10.0 ** (inference.draws - shift)
+    words = "as billions" if shift else f"as {axis.counted}"
+    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, {words}")
 
 
 def logistic_turning_point(

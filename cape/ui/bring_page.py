@@ -53,7 +53,8 @@ def _paste(lake: Lake) -> None:
     text = _grid(x, y, order) if how == GRID else _area(x, y, order)
     if st.button("Show gamma of my table", type="primary", key="paste_read"):
         reading = read_pasted(text, benchmarks=known, pair=(x, y), order_by=order)
-        bring_files.take_reading(reading, lake, order_by=order)
+        axes = reading.scores["axis"]  # a header may name another order than the box
+        bring_files.take_reading(reading, lake, order_by=axes[0] if axes.len() else order)
 
 
 def _grid(x: str, y: str, order: str) -> str:
