@@ -29,6 +29,7 @@ SCORE_SCHEMA: dict[str, type[pl.DataType]] = {
     "task_version": pl.String,
     "revision": pl.String,
     "is_group": pl.Boolean,
+    "is_self_reported": pl.String,
     "quality_flags": pl.String,
     "source_row": pl.String,
     "ladder": pl.String,
@@ -92,6 +93,11 @@ class Finding:
     n_rows: int = 0
 
 
+def flagged(file: str, found: str, action: str, *, place: str = "", n_rows: int = 0) -> Finding:
+    """Return a finding on rows that were taken, or left out, with a remark."""
+    return Finding(file=file, severity=Severity.FLAGGED, place=place, found=found, action=action, n_rows=n_rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
     """One score as its file gives it, its benchmark already named as the lake names it.
@@ -115,6 +121,7 @@ class ScoreRow:
     task_version: str | None = None
     revision: str | None = None
     is_group: bool = False
+    is_self_reported: str | None = None
     flags: tuple[str, ...] = ()
     run_at: str = ""
     file: str = ""
