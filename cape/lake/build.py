@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from cape.lake.views import all_views, create_views
 
 KEPT_BUILDS = 3  # readers may still hold the last ones open
 OFFENDERS_SHOWN = 10
+MEMORY_LIMIT = "1536MiB"  # what does not fit is kept on disk beside the draft
 READ_ATTEMPTS = 3  # a file that changes while it is read would be published under the wrong version
 
 
@@ -119,7 +121,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, *, checks: tuple[str, ...]
 
 
 def _write(draft: Path, paths: LakePaths, *, version: str, build: str) -> None:
-    connection = duckdb.connect(str(draft))
+    connection = duckdb.connect(str(draft), config={"memory_limit": MEMORY_LIMIT})
     try:
         fill(connection, paths, version=version, build=build)
         connection.execute("checkpoint").fetchall()
@@ -141,7 +143,10 @@ def _target(paths: LakePaths, version: str, build: str) -> Path:
 def _sweep(paths: LakePaths) -> None:
     """Remove what killed builds left; the lock is held, so nothing of a living build is among it."""
     for leftover in (*paths.built.glob("draft-*"), *paths.root.glob(".cape-*.link")):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():  # what a killed build kept on disk for want of memory
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _retire(paths: LakePaths, *, keep: Path) -> None:
