@@ -73,7 +73,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
             os.replace(draft, target)
         finally:
             for leftover in paths.built.glob(f"{draft.name}*"):
-                leftover.unlink()
+                _remove(leftover)
         _publish(paths, target)
         _retire(paths, keep=target)
     return BuildReport(database=target, lake_version=version, is_new=True, seconds=time.perf_counter() - started)
@@ -143,10 +143,14 @@ def _target(paths: LakePaths, version: str, build: str) -> Path:
 def _sweep(paths: LakePaths) -> None:
     """Remove what killed builds left; the lock is held, so nothing of a living build is among it."""
     for leftover in (*paths.built.glob("draft-*"), *paths.root.glob(".cape-*.link")):
-        if leftover.is_dir():  # what a killed build kept on disk for want of memory
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir():  # what a build kept on disk for want of memory
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
+        leftover.unlink(missing_ok=True)
 
 
 def _retire(paths: LakePaths, *, keep: Path) -> None:
