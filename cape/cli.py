@@ -29,6 +29,7 @@ from cape.lake import (
     ScoreEntry,
     add_score,
     build_lake,
+    command_of_computed,
     public_database,
     read_computed,
     run_public_sql,
@@ -105,11 +106,15 @@ def calibrate(
     resamples: Annotated[int, typer.Option(help="Resamples of each bootstrap and permutation test.")] = 499,
     workers: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed that all draws follow from.")] = 0,
+    groups: Annotated[str, typer.Option(help=f"Only these estimators: {', '.join(calibration.GROUPS)}.")] = "",
 ) -> None:
     """Simulate panels with planted truth and store how each interval and test does; goes on where it was stopped."""
     names = [name.strip() for name in worlds.split(",") if name.strip()] or list(calibration.WORLD)
     chosen = calibration.cells_named(cells)
-    jobs = calibration.plan(chosen, names, n_simulations=simulations, n_resamples=resamples, seed=seed)
+    answering = [name.strip() for name in groups.split(",") if name.strip()]
+    jobs = calibration.plan(
+        chosen, names, n_simulations=simulations, n_resamples=resamples, seed=seed, groups=answering
+    )
     paths = LakePaths.from_environment()
     folder = paths.built / "calibration" / calibration.fingerprint()
     is_cancelled = False
@@ -126,12 +131,13 @@ def calibrate(
             is_cancelled = True
     found = calibration.rows(jobs, folder)
     if found:
+        ran = f"cape calibrate --cells {cells} --simulations {simulations} --resamples {resamples}"
         write_computed(
             "calibration",
             calibration.merged(read_computed("calibration", paths=paths), found),
             paths=paths,
             from_lake_version="none: simulated",
-            command=f"cape calibrate --cells {cells} --simulations {simulations} --resamples {resamples}",
+            command=_commands(ran, paths) if not answering else command_of_computed("calibration", paths=paths) or ran,
             seed=seed,
         )
     whole = len({(row["cell"], row["world"]) for row in found})
@@ -141,6 +147,12 @@ def calibrate(
     if is_cancelled:
         typer.echo("Cancelled. The same command goes on from here.", err=True)
         raise typer.Exit(CANCELLED)
+
+
+def _commands(ran: str, paths: LakePaths) -> str:
+    """Return the commands that made the stored simulations, this one last."""
+    held = command_of_computed("calibration", paths=paths).split("; ")
+    return "; ".join([*(command for command in held if command not in ("", ran)), ran])
 
 
 @app.command("sql")

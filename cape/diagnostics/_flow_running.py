@@ -10,8 +10,7 @@ import polars as pl
 from cape.diagnostics._flow_params import BILLIONS, GAMMA, FlowParams, Ladders, fewer, pooled_name
 from cape.diagnostics._plain_estimates import count, undefined
 from cape.quantities import Estimate, Table
-from cape.stats.critical_scale import to_billions
-from cape.stats.inference import Inference
+from cape.stats.inference import Inference, to_billions
 from cape.stats.running import (
     KinkFit,
     LineFit,

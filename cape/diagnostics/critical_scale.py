@@ -28,9 +28,8 @@ from cape.stats.critical_scale import (
     fixed_effect_quadratic,
     logistic_turning_point,
     pooled_quadratic_paper_mode,
-    to_billions,
 )
-from cape.stats.inference import Inference, Steps
+from cape.stats.inference import Inference, Steps, to_billions
 from cape.stats.resampling import jackknife_families
 
 BILLIONS = "billion parameters"

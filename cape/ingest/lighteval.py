@@ -57,10 +57,9 @@ def read(given: Path | Document) -> FileReading:
         document=document,
     )
     limit = number(general.get("max_samples"))
-    flags = [
-        name for name, is_set in (("limit", bool(limit and limit > 0)), ("quantised", facts.is_quantised)) if is_set
-    ]
-    flags += ["chat_template"] if facts.has_chat_template else []
+    marks = {"limit": bool(limit and limit > 0), "quantised": facts.is_quantised}
+    marks["chat_template"] = facts.has_chat_template
+    flags = [name for name, is_set in marks.items() if is_set]
     findings: list[Finding] = []
     for name, text in (("limit", f"The run was limited to {shown(limit)} items."), ("quantised", "Quantised weights.")):
         if name in flags:

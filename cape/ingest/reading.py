@@ -9,13 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import polars as pl
 
 from cape.errors import IngestError
 from cape.ingest import (
@@ -42,10 +40,11 @@ from cape.ingest.records import (
     FileReading,
     Finding,
     Reading,
+    ReadOptions,
     Severity,
     counts_of,
 )
-from cape.ingest.sampled import owners_of, with_items
+from cape.ingest.sampled import needed_folders, owners_of, with_items
 from cape.ingest.tasks import Known
 
 __all__ = [
@@ -69,23 +68,6 @@ NOT_A_FORMAT = "not a format that is read"
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
-    """What a reading may be told.
-
-    registry : models that the lake describes. answers : the user's rows on models. known_inputs : sha256 of files that
-    need not be read again. items_folder : where Parquet files of items are written; without it items are left out.
-    mapping_file : TOML that says which columns of a table hold what. workers : processes; 0 for one per core.
-    """
-
-    registry: pl.DataFrame | None = None
-    answers: pl.DataFrame | None = None
-    known_inputs: Collection[str] = field(default_factory=frozenset)
-    items_folder: Path | None = None
-    mapping_file: Path | None = None
-    workers: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Task:
     """What every process needs to know besides its files."""
@@ -93,6 +75,7 @@ class _Task:
     known: Known
     seen: frozenset[str]
     mapping_file: Path | None
+    needed_folders: frozenset[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +152,8 @@ def _read_all(
 ) -> Iterator[_Read]:
     entries = [(document.path, document.name, document.name in inputs.named) for document in documents]
     total, done = len(inputs.documents), 0
-    task = _Task(known=dict(known), seen=frozenset(options.known_inputs), mapping_file=options.mapping_file)
+    needed = frozenset(needed_folders(inputs.documents, options))
+    task = _Task(dict(known), frozenset(options.known_inputs), options.mapping_file, needed)
     chunks = [entries[start : start + FILES_PER_TASK] for start in range(0, len(entries), FILES_PER_TASK)]
     for chunk in _mapped(partial(_read_chunk, task), chunks, workers=_workers(len(entries), options.workers)):
         yield from chunk
@@ -208,7 +192,7 @@ def _read_one(document: Document, task: _Task, *, is_named: bool) -> _Read:
     except OSError as error:
         broken = document.refuse(f"The file cannot be read ({error.strerror}).", "Check its permissions.")
         return _Read(document.name, "", FileReading(format="", findings=(refused(broken),)))
-    if digest in task.seen:
+    if digest in task.seen and document.path.parent not in task.needed_folders:
         return _Read(document.name, "", FileReading(format="", findings=(_seen(document),)))
     found = read_document(document, known=task.known, mapping_file=task.mapping_file)
     return _Read(document.name, digest, found or _unknown(document, is_named=is_named))

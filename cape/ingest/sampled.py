@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cape.ingest import samples
 from cape.ingest.documents import Document
 from cape.ingest.identity import Identities
-from cape.ingest.records import Finding, Reading, ScoreRow, Severity
-
-if TYPE_CHECKING:
-    from cape.ingest.reading import ReadOptions
+from cape.ingest.records import Finding, Reading, ReadOptions, ScoreRow, Severity
 
 
 def owners_of(rows: Iterable[tuple[Path, ScoreRow]], identities: Identities | None) -> dict[Path, set[samples.Owner]]:
@@ -28,6 +24,14 @@ def owners_of(rows: Iterable[tuple[Path, ScoreRow]], identities: Identities | No
     return owners
 
 
+def needed_folders(documents: Iterable[Document], options: ReadOptions) -> set[Path]:
+    """Return the folders of new samples files: results there are read again, for they say whose the items are."""
+    if options.items_folder is None or not options.known_inputs:
+        return set()
+    sampled = [document for document in documents if samples.detect(document)]
+    return {document.path.parent for document in sampled if document.sha256() not in options.known_inputs}
+
+
 def with_items(
     reading: Reading,
     sampled: Sequence[Document],
@@ -38,13 +42,21 @@ def with_items(
     files: list[Path] = []
     findings: list[Finding] = []
     inputs: list[tuple[str, str, str]] = []
-    for document in sampled:
+    taken: set[tuple[samples.Owner, str]] = set()
+    for document in sorted(sampled, key=lambda each: each.run_at, reverse=True):
         digest = document.sha256()
         if digest in options.known_inputs:
             text = "The same file was ingested before (sha256)."
             findings.append(_finding(document, Severity.ACCEPTED, text, "Nothing to do."))
             continue
-        found = _streamed(document, owners.get(document.path.parent, set()), options)
+        owned = owners.get(document.path.parent, set())
+        keys = {(owner, samples.task_of(document)) for owner in owned}
+        if keys & taken:
+            text, action = "A later run of the same task and model is among the files.", "Its items were left out."
+            findings.append(_finding(document, Severity.FLAGGED, text, action))
+            continue
+        taken |= keys
+        found = _streamed(document, owned, options)
         findings += found.findings
         if found.file is not None:
             files.append(found.file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,3 +75,12 @@ class Steps:
     x_mid_pct: NDArray[np.float64]
     gamma: NDArray[np.float64]
     gamma_se: NDArray[np.float64]
+
+
+def to_billions(inference: Inference) -> Inference:
+    """Return the same inference with log10 N turned into billions of parameters (10^x / 1e9), draws included."""
+    value, low, high = (
+        None if x is None else 10.0 ** (x - 9) for x in (inference.value, inference.low, inference.high)
+    )
+    draws = None if inference.draws is None else 10.0 ** (inference.draws - 9)
+    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, as billions")
