@@ -1,4 +1,4 @@
-"""The command line: `build`, `add-score`, `search-laws`, `calibrate`, one command per diagnostic, `claims`, `sql`."""
+"""The command line: `build`, `ingest`, `add-score`, `calibrate`, one command per diagnostic, `claims`, `sql`, ..."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table as RichTable
 
-from cape import calibration, cli_organism, cli_report, diagnostics
+from cape import calibration, cli_ingest, cli_organism, cli_report, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -29,6 +29,7 @@ from cape.lake import (
     ScoreEntry,
     add_score,
     build_lake,
+    command_of_computed,
     public_database,
     read_computed,
     run_public_sql,
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_organism.app, name="organism")
 app.command("report")(cli_report.report)
+app.command("ingest")(cli_ingest.ingest)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
@@ -105,11 +107,15 @@ def calibrate(
     resamples: Annotated[int, typer.Option(help="Resamples of each bootstrap and permutation test.")] = 499,
     workers: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed that all draws follow from.")] = 0,
+    groups: Annotated[str, typer.Option(help=f"Only these estimators: {', '.join(calibration.GROUPS)}.")] = "",
 ) -> None:
     """Simulate panels with planted truth and store how each interval and test does; goes on where it was stopped."""
     names = [name.strip() for name in worlds.split(",") if name.strip()] or list(calibration.WORLD)
     chosen = calibration.cells_named(cells)
-    jobs = calibration.plan(chosen, names, n_simulations=simulations, n_resamples=resamples, seed=seed)
+    answering = [name.strip() for name in groups.split(",") if name.strip()]
+    jobs = calibration.plan(
+        chosen, names, n_simulations=simulations, n_resamples=resamples, seed=seed, groups=answering
+    )
     paths = LakePaths.from_environment()
     folder = paths.built / "calibration" / calibration.fingerprint()
     is_cancelled = False
@@ -126,12 +132,13 @@ def calibrate(
             is_cancelled = True
     found = calibration.rows(jobs, folder)
     if found:
+        ran = f"cape calibrate --cells {cells} --simulations {simulations} --resamples {resamples}"
         write_computed(
             "calibration",
             calibration.merged(read_computed("calibration", paths=paths), found),
             paths=paths,
             from_lake_version="none: simulated",
-            command=f"cape calibrate --cells {cells} --simulations {simulations} --resamples {resamples}",
+            command=_commands(ran, paths) if not answering else command_of_computed("calibration", paths=paths) or ran,
             seed=seed,
         )
     whole = len({(row["cell"], row["world"]) for row in found})
@@ -141,6 +148,12 @@ def calibrate(
     if is_cancelled:
         typer.echo("Cancelled. The same command goes on from here.", err=True)
         raise typer.Exit(CANCELLED)
+
+
+def _commands(ran: str, paths: LakePaths) -> str:
+    """Return the commands that made the stored simulations, this one last."""
+    held = command_of_computed("calibration", paths=paths).split("; ")
+    return "; ".join([*(command for command in held if command not in ("", ran)), ran])
 
 
 @app.command("sql")

@@ -25,6 +25,7 @@ from cape.lake.organism import (
     shipped_scores,
     working_folder,
 )
+from cape.organism.items import final_items
 from cape.organism.model import load_model, require_torch
 from cape.organism.recipes import FULL, RECIPES, Job
 from cape.organism.results import Comparison, compare, ladder_entries, tables_of
@@ -82,14 +83,15 @@ def train(
     new = tables_of(ladder_entries(records))["scores"].select(pl.all().cast(pl.String))
     compared = compare(new, held)
     _print_comparison(compared)
-    if not compared.is_repeated:
+    if compared.rows.height and not compared.is_repeated:
         raise typer.Exit(NOT_REPEATED)
 
 
 def _ship(records: list[dict[str, Any]], names: list[str], folder: Path, paths: LakePaths) -> None:
     """Write scores and checkpoints into the lake and say what was written."""
     today = datetime.date.today().isoformat()
-    landed = land_organism(records, paths=paths, command="cape organism train --ship", date=today)
+    items = final_items(records, [folder / name for name in names])
+    landed = land_organism(records, paths=paths, command="cape organism train --ship", date=today, items=items)
     shipped = ship_checkpoints(names, folder, paths=paths)
     typer.echo(f"{len(landed)} tables landed, checkpoints of {len(shipped)} recipes shipped.")
 

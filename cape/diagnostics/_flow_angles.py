@@ -10,8 +10,7 @@ import polars as pl
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._flow_params import BILLIONS, FlowParams, Ladders, fewer
 from cape.quantities import Estimate, Table
-from cape.stats.critical_scale import to_billions
-from cape.stats.inference import Inference, Points
+from cape.stats.inference import Inference, Points, to_billions
 from cape.stats.winding import (
     Angle,
     Riccati,

@@ -16,9 +16,9 @@ from cape.diagnostics._plain_estimates import undefined
 from cape.diagnostics.critical_scale import PAPER_PAIR, PAPER_PANEL
 from cape.positions import PARAMS
 from cape.quantities import Estimate, Table
-from cape.stats.critical_scale import logistic_turning_point, pooled_quadratic_paper_mode, to_billions
+from cape.stats.critical_scale import logistic_turning_point, pooled_quadratic_paper_mode
 from cape.stats.curation import baseline, curation_offset, equivalent_scale, field_pct, required_field
-from cape.stats.inference import Inference
+from cape.stats.inference import Inference, to_billions
 
 WEB = "web"
 COMPARED_LOG10_N = 10.0  # the 10B of the statement that curated models at 1B match web-trained ones there, paper 5.2

@@ -11,8 +11,7 @@ from cape.diagnostics._flow_params import GAMMA, FlowParams, Ladders, fewer, poo
 from cape.diagnostics._plain_estimates import count, undefined
 from cape.positions import Axis
 from cape.quantities import Estimate, Table
-from cape.stats.critical_scale import to_billions
-from cape.stats.inference import Inference
+from cape.stats.inference import Inference, to_billions
 from cape.stats.running import (
     KinkFit,
     LineFit,

@@ -21,9 +21,8 @@ from cape.stats.critical_scale import (
     fixed_effect_quadratic,
     logistic_turning_point,
     pooled_quadratic_paper_mode,
-    to_billions,
 )
-from cape.stats.inference import Inference
+from cape.stats.inference import Inference, to_billions
 from cape.stats.specification import Specification, SpecificationCurve, specification_curve
 
 SCOPES = ("this pair", "every pair", "no curve")

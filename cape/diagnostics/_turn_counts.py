@@ -11,7 +11,8 @@ from cape.diagnostics._params import Params
 from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate
 from cape.stats.compare import ratio_of_draws
-from cape.stats.critical_scale import Estimator, Turn, to_billions
+from cape.stats.critical_scale import Estimator, Turn
+from cape.stats.inference import to_billions
 
 FALSIFIER_RANGE = (0.1e9, 10e9)  # paper A 9: "at least 5 models spanning 0.1 to 10 B"
 FALSIFIER_SIZES = 5

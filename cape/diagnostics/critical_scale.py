@@ -29,9 +29,8 @@ from cape.stats.critical_scale import (
     fixed_effect_quadratic,
     logistic_turning_point,
     pooled_quadratic_paper_mode,
-    to_billions,
 )
-from cape.stats.inference import Inference, Steps
+from cape.stats.inference import Inference, Steps, to_billions
 from cape.stats.resampling import jackknife_families
 
 PAPER_PANEL = "amin-lit-bootstrap"  # the 14 pooled rows of the paper's own bootstrap script

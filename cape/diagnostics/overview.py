@@ -15,7 +15,7 @@ from cape.diagnostics.wiring.overview import OVERVIEW
 from cape.figures.overview import phase_strip, verdict_bars
 from cape.quantities import Estimate, Phase, Table
 from cape.stats.correlation import clustered_partial_correlation, partial_correlation, pearson
-from cape.stats.critical_scale import to_billions
+from cape.stats.inference import to_billions
 from cape.stats.summaries import clustered_mean, first_component_share
 
 MOST_MISSING = 0.25  # a benchmark that more rows lack is left out of the principal components

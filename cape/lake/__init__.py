@@ -2,7 +2,7 @@
 
 from cape.lake.additions import AddReport, add_score, with_entries
 from cape.lake.build import BuildReport, build_lake, is_current, published
-from cape.lake.computed import read_computed, write_computed
+from cape.lake.computed import command_of_computed, read_computed, write_computed
 from cape.lake.entry import Addition, ScoreEntry, checked_entry, command_of
 from cape.lake.own import OWN_SOURCE, OwnScores, own_scores, with_own
 from cape.lake.paths import LakePaths
@@ -27,6 +27,7 @@ __all__ = [
     "build_lake",
     "checked_entry",
     "command_of",
+    "command_of_computed",
     "is_current",
     "lake_version",
     "own_scores",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import duckdb
 
 from cape import __version__
 from cape.errors import LakeBuildError
+from cape.lake.exchange import recover
 from cape.lake.load import load_lake
 from cape.lake.paths import LakePaths
 from cape.lake.version import build_id, lake_version
@@ -25,6 +27,7 @@ from cape.lake.views import all_views, create_views
 
 KEPT_BUILDS = 3  # readers may still hold the last ones open
 OFFENDERS_SHOWN = 10
+MEMORY_LIMIT = "1536MiB"  # what does not fit is kept on disk beside the draft
 READ_ATTEMPTS = 3  # a file that changes while it is read would be published under the wrong version
 
 
@@ -49,6 +52,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
         raise LakeBuildError(f"{paths.root} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it.")
     paths.built.mkdir(parents=True, exist_ok=True)
     with turn(paths):
+        recover(paths)
         version, build = lake_version(paths), build_id(paths)
         target = _target(paths, version, build)
         if not force and published(paths) == target.resolve():
@@ -71,7 +75,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
             os.replace(draft, target)
         finally:
             for leftover in paths.built.glob(f"{draft.name}*"):
-                leftover.unlink()
+                _remove(leftover)
         _publish(paths, target)
         _retire(paths, keep=target)
     return BuildReport(database=target, lake_version=version, is_new=True, seconds=time.perf_counter() - started)
@@ -119,7 +123,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, *, checks: tuple[str, ...]
 
 
 def _write(draft: Path, paths: LakePaths, *, version: str, build: str) -> None:
-    connection = duckdb.connect(str(draft))
+    connection = duckdb.connect(str(draft), config={"memory_limit": MEMORY_LIMIT})
     try:
         fill(connection, paths, version=version, build=build)
         connection.execute("checkpoint").fetchall()
@@ -141,6 +145,13 @@ def _target(paths: LakePaths, version: str, build: str) -> Path:
 def _sweep(paths: LakePaths) -> None:
     """Remove what killed builds left; the lock is held, so nothing of a living build is among it."""
     for leftover in (*paths.built.glob("draft-*"), *paths.root.glob(".cape-*.link")):
+        _remove(leftover)
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir():  # what a build kept on disk for want of memory
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
         leftover.unlink(missing_ok=True)
 
 
