@@ -30,7 +30,12 @@ PAIR = ("hellaswag", "truthfulqa_mc2")
 def show_bring(diagnostic: Diagnostic) -> None:
     """Show where scores enter, what became of them, and gamma of the selected panel."""
     result = open_page(diagnostic)
-    _paste(current_lake())
+    lake = current_lake()
+    pasted, dropped = st.columns([3, 2], gap="large")
+    with pasted:
+        _paste(lake)
+    with dropped:
+        bring_files.drop(lake)
     _mine(result)
     frame.sentences(result)
     _doors(result)
