@@ -29,6 +29,7 @@ from cape.lake.organism import (
     shipped_scores,
     working_folder,
 )
+from cape.organism.items import final_items
 from cape.organism.model import load_model, require_torch
 from cape.organism.probing import checkpoints_in, joined_shards, probe_checkpoints
 from cape.organism.recipes import FULL, RECIPES, Job
@@ -115,7 +116,8 @@ def _trained(jobs: Sequence[Job], folder: Path, options: TrainOptions) -> list[d
 def _ship(records: list[dict[str, Any]], names: list[str], folder: Path, paths: LakePaths) -> None:
     """Write scores and checkpoints into the lake and say what was written."""
     today = datetime.date.today().isoformat()
-    landed = land_organism(records, paths=paths, command="cape organism train --ship", date=today)
+    items = final_items(records, [folder / name for name in names])
+    landed = land_organism(records, paths=paths, command="cape organism train --ship", date=today, items=items)
     shipped = ship_checkpoints(names, folder, paths=paths)
     typer.echo(f"{len(landed)} tables landed, checkpoints of {len(shipped)} recipes shipped.")
 

@@ -10,8 +10,7 @@ import polars as pl
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._flow_params import BILLIONS, FlowParams, Ladders, fewer
 from cape.quantities import Estimate, Table
-from cape.stats.critical_scale import to_billions
-from cape.stats.inference import Inference, Points
+from cape.stats.inference import Inference, Points, to_billions
 from cape.stats.winding import (
     Angle,
     Riccati,
@@ -116,7 +115,7 @@ def _ladder_estimates(params: FlowParams, ladders: Ladders) -> list[Estimate]:
 def _bend(name: str, ladder: Points, params: FlowParams, rng: np.random.Generator) -> list[Estimate]:
     where, size = sharpest_bend(ladder, n_draws=fewer(params), rng=rng)
     return [
-        to_billions(where).estimate(symbol="N_bend", label=name, unit=BILLIONS),
+        to_billions(where, params.axis).estimate(symbol="N_bend", label=name, unit=params.axis.unit),
         size.estimate(symbol="bend", label=name, unit="pp per decade squared"),
     ]
 

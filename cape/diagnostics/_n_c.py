@@ -9,6 +9,7 @@ import polars as pl
 
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import points_of, size_rows, step_rows, steps_of
+from cape.diagnostics._items import item_pairs, ladder_errors
 from cape.diagnostics._params import ALL_FAMILIES, Params
 from cape.errors import NotEnoughDataError
 from cape.stats.critical_scale import Estimator, Turn, family_n_c, fixed_effect_quadratic, logistic_turning_point
@@ -54,7 +55,7 @@ class Population:
 def family_turns(params: Params, read: Read, *, n_draws: int) -> list[FamilyTurn]:
     """Return D1, D2 and D3 of every ladder of the selection that has two sizes or more."""
     rng = np.random.default_rng([params.seed, 2])
-    turns = []
+    turns, pairs = [], item_pairs(params, read)
     ladders = size_rows(params, read).group_by(
         "family", "axis", "replicate", "x_protocol", "y_protocol", maintain_order=True
     )
@@ -65,8 +66,9 @@ def family_turns(params: Params, read: Read, *, n_draws: int) -> list[FamilyTurn
         if not _has_errors(points):
             continue
         name = f"{family}, replicate {replicate}" if replicate else str(family)
+        errors = ladder_errors(params, rows, points, pairs)
         for estimator in Estimator:
-            found, status = family_n_c(points, estimator=estimator, n_draws=n_draws, rng=rng)
+            found, status = family_n_c(points, estimator=estimator, n_draws=n_draws, rng=rng, errors=errors)
             turns.append(FamilyTurn(family=name, estimator=estimator, inference=found, status=status))
     return turns
 

@@ -14,7 +14,7 @@ import polars as pl
 from cape.ingest.documents import shown
 from cape.ingest.identity import Identities
 from cape.ingest.records import SCORE_SCHEMA, FileReading, Finding, ScoreRow, Severity
-from cape.ingest.score_table import FRACTION_MAX, PERCENT_MAX
+from cape.ingest.score_table import BELOW_ONE_FLAG, FRACTION_MAX, LOW_CHANCE_PCT, PERCENT_MAX
 from cape.ingest.tasks import Known, listed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -50,7 +50,7 @@ def checked(reading: FileReading, *, file: str, known: Known) -> FileReading:
     """Return a file's reading without benchmarks that the lake does not know; an impossible score refuses the file."""
     rows, unknown = [], []
     for row in reading.rows:
-        fault = _fault(row)
+        fault = _fault(row, known)
         if fault is not None:
             return _refused(reading, file, row, *fault)
         if (row.benchmark, row.variant or "") in known:
@@ -74,13 +74,18 @@ def checked(reading: FileReading, *, file: str, known: Known) -> FileReading:
     return replace(reading, rows=tuple(rows), findings=tuple(findings))
 
 
-def _fault(row: ScoreRow) -> tuple[str, str] | None:
+def _fault(row: ScoreRow, known: Known) -> tuple[str, str] | None:
     """Return what is impossible in a row and what to do, or None."""
     top = FRACTION_MAX if row.unit == "fraction" else PERCENT_MAX
     if not 0 <= row.score <= top:
         is_percent = row.unit == "fraction" and FRACTION_MAX < row.score <= PERCENT_MAX
         hint = " Percent and fraction are mixed, or it is no share." if is_percent else ""
         return f"The score {row.score:g} is not between 0 and {top:g}.{hint}", "Nothing of the file was taken."
+    chance = known.get((row.benchmark, row.variant or ""))
+    if row.unit == "percent" and chance and chance >= LOW_CHANCE_PCT and 0 < row.score <= FRACTION_MAX:
+        if BELOW_ONE_FLAG not in row.flags:
+            action = f"Set the unit to fraction, or the quality flag {BELOW_ONE_FLAG}. Nothing of the file was taken."
+            return f"The score {row.score:g} percent looks like a fraction among percentages.", action
     if row.stderr is not None and not 0 <= row.stderr <= top:
         return f"The standard error {row.stderr:g} is not between 0 and {top:g}.", "Nothing of the file was taken."
     return None

@@ -6,7 +6,7 @@ plain rows, which cross process boundaries cheaply; `cape.ingest.reading` joins 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ SCORE_SCHEMA: dict[str, type[pl.DataType]] = {
     "task_version": pl.String,
     "revision": pl.String,
     "is_group": pl.Boolean,
+    "is_self_reported": pl.String,
     "quality_flags": pl.String,
     "source_row": pl.String,
     "ladder": pl.String,
@@ -92,6 +93,11 @@ class Finding:
     n_rows: int = 0
 
 
+def flagged(file: str, found: str, action: str, *, place: str = "", n_rows: int = 0) -> Finding:
+    """Return a finding on rows that were taken, or left out, with a remark."""
+    return Finding(file=file, severity=Severity.FLAGGED, place=place, found=found, action=action, n_rows=n_rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
     """One score as its file gives it, its benchmark already named as the lake names it.
@@ -115,6 +121,7 @@ class ScoreRow:
     task_version: str | None = None
     revision: str | None = None
     is_group: bool = False
+    is_self_reported: str | None = None
     flags: tuple[str, ...] = ()
     run_at: str = ""
     file: str = ""
@@ -182,3 +189,20 @@ def counts_of(findings: Iterable[Finding]) -> dict[str, int]:
         held = worst.get(finding.file, Severity.ACCEPTED)
         worst[finding.file] = max(held, finding.severity, key=order.index)
     return {str(severity): sum(each is severity for each in worst.values()) for severity in order}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a reading may be told.
+
+    registry : models that the lake describes. answers : the user's rows on models. known_inputs : sha256 of files that
+    need not be read again. items_folder : where Parquet files of items are written; without it items are left out.
+    mapping_file : TOML that says which columns of a table hold what. workers : processes; 0 for one per core.
+    """
+
+    registry: pl.DataFrame | None = None
+    answers: pl.DataFrame | None = None
+    known_inputs: Collection[str] = field(default_factory=frozenset)
+    items_folder: Path | None = None
+    mapping_file: Path | None = None
+    workers: int = 0

@@ -8,6 +8,7 @@ first of the list that holds a number. All others are counted, never loaded as r
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -60,6 +61,13 @@ def task_names(harness: str) -> tuple[TaskName, ...]:
 def names_of(task: str, *, harness: str) -> tuple[TaskName, ...]:
     """Return the benchmarks that a task gives: none, one, or two where a task reports two variants."""
     return tuple(name for name in task_names(harness) if fnmatchcase(task, name.task))
+
+
+def any_name(name: str) -> TaskName | None:
+    """Return the benchmark that a name in ordinary writing means, as `MMLU-Pro` or `TruthfulQA (MC2)`, or None."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower().rpartition("/")[2]).strip("_")
+    found = names_of(plain, harness="any")
+    return found[0] if found else None
 
 
 def groups_of(harness: str) -> tuple[TaskName, ...]:

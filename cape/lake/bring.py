@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +18,15 @@ from cape.ingest.merge import as_text, merged
 from cape.ingest.reading import Finding, Reading, ReadOptions, Severity, read_results
 from cape.lake.build import build_lake
 from cape.lake.exchange import as_it_was, one_at_a_time
+from cape.lake.items import PATTERN as ITEM_FILES
 from cape.lake.land import LandedFile, Landing, SourceRecord, check_source, land_all
 from cape.lake.load import read_benchmarks, read_record
 from cape.lake.paths import LakePaths
 from cape.lake.read import Lake
 
 INPUTS = "inputs.json"
+WORK = "reading-"  # folders under built/ while files are read
+ITEM_KEY = ["model_id", "revision", "benchmark", "variant", "metric", "category"]
 ANSWER = "Say its family and size in a CSV (model_id, family, params_b) given with --models."
 REGISTRY = ("model_id", "family", "params_b", "display_name", "d_model", "n_layers", "kind", "hf_id", "quality_flags")
 
@@ -66,21 +70,30 @@ def bring_results(given: Sequence[Path | str], options: BringOptions, paths: Lak
     check_source(options.source)
     paths.built.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(paths):
-        folder = paths.local / options.source.source_id
-        held = read_inputs(folder)
-        lake = Lake.ensure(paths)
-        try:
-            reading = read_for(lake, given, options, paths, known_inputs=[entry["sha256"] for entry in held])
-            if reading.scores.is_empty() or options.is_dry:
-                return BringReport(reading=reading, lake_version=lake.version)
-            rows, n_superseded = merged(_text_table(folder / "scores.csv"), _stamped(reading, options.source))
-            models = _models(folder, reading)
-            lake.with_overlay(scores=as_text(_stamped(reading, options.source)), models=_described(reading)).close()
-        finally:
-            lake.close()
-        with as_it_was(folder, paths):
-            landed = _land(rows, models, reading, options.source, paths)
-            built = build_lake(paths)
+        for leftover in paths.built.glob(f"{WORK}*"):  # of killed runs: the lock is held
+            shutil.rmtree(leftover, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=paths.built, prefix=WORK) as work:
+            return _brought(given, options, paths, Path(work))
+
+
+def _brought(given: Sequence[Path | str], options: BringOptions, paths: LakePaths, work: Path) -> BringReport:
+    folder = paths.local / options.source.source_id
+    held = read_inputs(folder)
+    items_folder = None if options.is_dry else work / "items"
+    options = replace(options, read=replace(options.read, items_folder=items_folder))
+    lake = Lake.ensure(paths)
+    try:
+        reading = read_for(lake, given, options, paths, known_inputs=[entry["sha256"] for entry in held])
+        if reading.scores.is_empty() or options.is_dry:
+            return BringReport(reading=reading, lake_version=lake.version)
+        stamped = _stamped(reading, options.source)
+        rows, n_superseded = merged(_text_table(folder / "scores.csv"), stamped)
+        lake.with_overlay(scores=as_text(stamped), models=_described(reading)).close()  # runs every check beforehand
+    finally:
+        lake.close()
+    with as_it_was(folder, paths):
+        landed = _land(rows, reading, options.source, paths, work)
+        built = build_lake(paths)
     return BringReport(reading=reading, landed=landed, lake_version=built.lake_version, n_superseded=n_superseded)
 
 
@@ -179,22 +192,38 @@ def _text_table(file: Path) -> pl.DataFrame:
 
 
 def _land(
-    rows: pl.DataFrame, models: pl.DataFrame | None, reading: Reading, source: SourceRecord, paths: LakePaths
+    rows: pl.DataFrame, reading: Reading, source: SourceRecord, paths: LakePaths, work: Path
 ) -> tuple[LandedFile, ...]:
     folder = paths.local / source.source_id
     record = read_record(folder) if (folder / "source.toml").is_file() else {}
-    inputs = read_inputs(folder)
-    inputs += [
+    tables = {"scores": work / "scores.csv"}
+    rows.write_csv(tables["scores"])
+    models = _models(folder, reading)
+    if models is not None:
+        tables["models"] = work / "models.csv"
+        models.write_csv(tables["models"])
+    new = [
         {"name": name, "sha256": digest, "format": kind, "date": source.date} for name, digest, kind in reading.inputs
     ]
-    with tempfile.TemporaryDirectory() as work:
-        tables = {"scores": Path(work) / "scores.csv"}
-        rows.write_csv(tables["scores"])
-        if models is not None:
-            tables["models"] = Path(work) / "models.csv"
-            models.write_csv(tables["models"])
-        listed = Path(work) / INPUTS
-        listed.write_text(json.dumps({"inputs": inputs}, indent=0), encoding="utf-8")
-        others = {INPUTS: listed} | {f"items/{file.name}": file for file in reading.items}
-        newest = replace(source, date=max(source.date, str(record.get("date", ""))))
-        return land_all(Landing(tables=tables, others=others), source=newest, paths=paths, is_local=True)
+    known = {entry["sha256"] for entry in new}
+    inputs = [entry for entry in read_inputs(folder) if entry["sha256"] not in known] + new
+    (work / INPUTS).write_text(json.dumps({"inputs": inputs}, indent=0), encoding="utf-8")
+    newest = replace(source, date=max(source.date, str(record.get("date", ""))))
+    landing = Landing(tables=tables, items=_items(folder, reading, work), others={INPUTS: work / INPUTS})
+    return land_all(landing, source=newest, paths=paths, is_local=True)
+
+
+def _items(folder: Path, reading: Reading, work: Path) -> tuple[Path, ...]:
+    """Return one file of all items of the source, streamed: the new ones, and those held that no new run replaces."""
+    models = reading.models["model_id"].to_list()
+    if not reading.items:
+        return ()
+    new = pl.scan_parquet(list(reading.items)).filter(pl.col("model_id").is_in(models))
+    held = sorted(folder.glob(ITEM_FILES))
+    target = work / "all-items.parquet"
+    if held:
+        replaced = new.select(ITEM_KEY).unique()
+        before = pl.scan_parquet(held).join(replaced, on=ITEM_KEY, how="anti", nulls_equal=True)
+        new = pl.concat([before, new])
+    new.sink_parquet(target)
+    return (target,)

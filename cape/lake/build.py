@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from cape.lake.views import all_views, create_views
 
 KEPT_BUILDS = 3  # readers may still hold the last ones open
 OFFENDERS_SHOWN = 10
+MEMORY_LIMIT = "1536MiB"  # what does not fit is kept on disk beside the draft
 READ_ATTEMPTS = 3  # a file that changes while it is read would be published under the wrong version
 
 
@@ -73,7 +75,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
             os.replace(draft, target)
         finally:
             for leftover in paths.built.glob(f"{draft.name}*"):
-                leftover.unlink()
+                _remove(leftover)
         _publish(paths, target)
         _retire(paths, keep=target)
     return BuildReport(database=target, lake_version=version, is_new=True, seconds=time.perf_counter() - started)
@@ -121,7 +123,7 @@ def run_checks(connection: duckdb.DuckDBPyConnection, *, checks: tuple[str, ...]
 
 
 def _write(draft: Path, paths: LakePaths, *, version: str, build: str) -> None:
-    connection = duckdb.connect(str(draft))
+    connection = duckdb.connect(str(draft), config={"memory_limit": MEMORY_LIMIT})
     try:
         fill(connection, paths, version=version, build=build)
         connection.execute("checkpoint").fetchall()
@@ -143,6 +145,13 @@ def _target(paths: LakePaths, version: str, build: str) -> Path:
 def _sweep(paths: LakePaths) -> None:
     """Remove what killed builds left; the lock is held, so nothing of a living build is among it."""
     for leftover in (*paths.built.glob("draft-*"), *paths.root.glob(".cape-*.link")):
+        _remove(leftover)
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir():  # what a build kept on disk for want of memory
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
         leftover.unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
@@ -20,6 +20,7 @@ import polars as pl
 from cape.errors import IngestError
 from cape.lake.build import turn
 from cape.lake.exchange import recover, stage, swap
+from cape.lake.items import file_sha256, read_item_file
 from cape.lake.load import read_benchmarks, read_record, read_table
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
@@ -55,9 +56,10 @@ class SourceRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """What is to be written: CSV file by name of its raw table, and other files by their path in the source."""
+    """What is to be written: CSV file by name of its raw table, Parquet files of item rows, and other files by name."""
 
     tables: Mapping[str, Path]
+    items: Sequence[Path] = ()
     others: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -65,7 +67,7 @@ class Landing:
 class Files:
     """Validated files: content and rows by name, and files to copy as they are by their path in the source."""
 
-    texts: Mapping[str, tuple[bytes, int]]
+    texts: Mapping[str, tuple[bytes | Path, int]]
     others: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -91,28 +93,39 @@ def land_table(
 
 
 def land_tables(
-    delivered: Mapping[str, Path], *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
+    delivered: Mapping[str, Path],
+    *,
+    source: SourceRecord,
+    paths: LakePaths,
+    is_local: bool,
+    replace: bool = False,
+    items: Sequence[Path] = (),
 ) -> tuple[LandedFile, ...]:
-    """Write several CSV files of one source, all or none, and list them in its `source.toml`.
+    """Write several files of one source, all or none, and list them in its `source.toml`.
 
     delivered : CSV file by name of its raw table. is_local : under local/ (a user's own) instead of raw/ (shipped).
-    replace : allow a shipped source to be changed; a local one may always be.
+    replace : allow a shipped source to be changed; a local one may always be. items : Parquet files of item rows,
+    copied as they are as items.parquet, items-2.parquet, ...
     Only columns that hold something are written, in the order of `cape.lake.tables`, as UTF-8 with LF. The other
     files of the source keep their entries.
     Raises IngestError with file, row and column for a table or record that the build would refuse, for a
     source_id that belongs to the other folder, and for a shipped source without `replace`.
     """
-    return land_all(Landing(tables=delivered), source=source, paths=paths, is_local=is_local, replace=replace)
+    landing = Landing(tables=delivered, items=items)
+    return land_all(landing, source=source, paths=paths, is_local=is_local, replace=replace)
 
 
 def land_all(
     landing: Landing, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
 ) -> tuple[LandedFile, ...]:
     """Write tables and other files of one source, all or none; otherwise as `land_tables`."""
-    texts = {
+    texts: dict[str, tuple[bytes | Path, int]] = {
         f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table)
         for table, path in landing.tables.items()
     }
+    for place, path in enumerate(landing.items, start=1):
+        held = read_item_file(path, source_id=source.source_id)
+        texts["items.parquet" if place == 1 else f"items-{place}.parquet"] = (path, held.n_rows)
     files = Files(texts=texts, others=landing.others)
     return land_files(files, source=source, paths=paths, is_local=is_local, replace=replace)
 
@@ -212,7 +225,7 @@ def _target(source: SourceRecord, *, paths: LakePaths, is_local: bool, replace: 
 
 
 def _stage(
-    folder: Path, texts: Mapping[str, tuple[bytes, int]], *, source: SourceRecord, staging: Path
+    folder: Path, texts: Mapping[str, tuple[bytes | Path, int]], *, source: SourceRecord, staging: Path
 ) -> tuple[LandedFile, ...]:
     """Write what the source will hold beside the lake's folders: what it holds now, and the new tables over it."""
     held = read_record(folder).get("files", []) if (folder / "source.toml").exists() else []
@@ -221,14 +234,17 @@ def _stage(
             folder=folder,
             file=folder / name,
             n_rows=n_rows,
-            sha256=hashlib.sha256(text).hexdigest(),
+            sha256=file_sha256(text) if isinstance(text, Path) else hashlib.sha256(text).hexdigest(),
             replaced=(folder / name).exists(),
         )
         for name, (text, n_rows) in texts.items()
     )
     stage(folder, staging)
     for name, (text, _) in texts.items():
-        _written(staging / name, text)
+        if isinstance(text, Path):
+            _put(staging / name, text)
+        else:
+            _written(staging / name, text)
     _written(staging / "source.toml", _toml(source, held, landed).encode())
     return landed
 

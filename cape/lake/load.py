@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.ingest import check_cells, read_score_table, read_text_table
+from cape.lake.items import PATTERN, ItemFile, create_raw_items, file_sha256, read_item_file
 from cape.lake.paths import LakePaths
 from cape.lake.shards import PROBE_SHARDS, SHARD_PATTERN, SHARD_SCHEMA, read_shard
 from cape.lake.tables import COMPUTED_TABLES, PROVENANCE, RAW_TABLES, SCORES, TOP_TABLES, RawTable
@@ -45,24 +45,29 @@ def load_lake(connection: duckdb.DuckDBPyConnection, paths: LakePaths) -> None:
     frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in RAW_TABLES}
     shards: list[pl.DataFrame] = []
     files: list[dict[str, str | None]] = []
+    item_files: list[ItemFile] = []
     by_name = {table.name: table for table in RAW_TABLES}
     for source in sources:
         declared = {entry["name"]: entry for entry in source.record.get("files", [])}
         for name in sorted({file.name for file in _delivered(source.folder)} | set(declared)):
             file = source.folder / name
-            entry: dict[str, Any] = declared.get(name, {})
-            is_shard = file.match(SHARD_PATTERN)
-            frame = None
-            if file.is_file():
+            n_rows = None
+            if file.is_file() and file.match(PATTERN):
+                item_files.append(read_item_file(file, source_id=source.source_id))
+                n_rows = item_files[-1].n_rows
+            elif file.is_file():
+                is_shard = file.match(SHARD_PATTERN)
                 frame = _read_shard(file, source) if is_shard else _read_delivered(file, source, by_name, known)
                 (shards if is_shard else frames[file.stem]).append(frame)
-            files.append(_file_row(source, name, entry, file, frame))
+                n_rows = frame.height
+            files.append(_file_row(source, declared.get(name, {"name": name}), file, n_rows))
     for table in RAW_TABLES:
         _store(connection, f"raw_{table.name}", _stack(frames[table.name], (*PROVENANCE, *table.columns)))
     held: dict[str, Any] = {"source_id": pl.String, "source_file": pl.String, "file_row": pl.Int64, **SHARD_SCHEMA}
     _store(connection, f"raw_{PROBE_SHARDS}", pl.concat(shards) if shards else pl.DataFrame(schema=held))
     for table in TOP_TABLES:
         _store(connection, f"raw_{table.name}", tops[table.name])
+    create_raw_items(connection, item_files)
     _store(connection, "raw_sources", _sources_frame(sources))
     columns = ("source_id", "name", "sha256", "rows", "found_sha256", "found_rows")
     _store(connection, "raw_source_files", pl.DataFrame(files, schema=dict.fromkeys(columns, pl.String)))
@@ -134,7 +139,8 @@ def _check_record(record: dict[str, Any], *, file: str) -> None:
 
 
 def _delivered(folder: Path) -> list[Path]:
-    return [*folder.glob("*.csv"), *folder.glob(SHARD_PATTERN)]
+    patterns = ("*.csv", SHARD_PATTERN, PATTERN)
+    return list(dict.fromkeys(file for pattern in patterns for file in folder.glob(pattern)))
 
 
 def _read_shard(file: Path, source: SourceFolder) -> pl.DataFrame:
@@ -199,17 +205,14 @@ def _read_top(paths: LakePaths, table: RawTable) -> pl.DataFrame:
     return frame.select("file_row", *table.columns)
 
 
-def _file_row(
-    source: SourceFolder, name: str, entry: dict[str, Any], file: Path, frame: pl.DataFrame | None
-) -> dict[str, str | None]:
-    found = hashlib.sha256(file.read_bytes()).hexdigest() if frame is not None else None
+def _file_row(source: SourceFolder, entry: dict[str, Any], file: Path, n_rows: int | None) -> dict[str, str | None]:
     return {
         "source_id": source.source_id,
-        "name": name,
+        "name": file.name,
         "sha256": entry.get("sha256"),
         "rows": None if "rows" not in entry else str(entry["rows"]),
-        "found_sha256": found,
-        "found_rows": None if frame is None else str(frame.height),
+        "found_sha256": None if n_rows is None else file_sha256(file),
+        "found_rows": None if n_rows is None else str(n_rows),
     }
 
 

@@ -27,6 +27,7 @@ TITLES = {
 }
 SHIPPED_SEED = 0
 DRAFT = ".draft"
+ITEM_COMPRESSION = 19  # the file is written once and shipped
 
 
 def organism_folder(paths: LakePaths) -> Path:
@@ -60,11 +61,12 @@ def shipped_scores(paths: LakePaths) -> pl.DataFrame:
 
 
 def land_organism(
-    records: Sequence[dict[str, Any]], *, paths: LakePaths, command: str, date: str
+    records: Sequence[dict[str, Any]], *, paths: LakePaths, command: str, date: str, items: pl.DataFrame | None = None
 ) -> tuple[LandedFile, ...]:
     """Write the scores, models, probes and tokens of both sources under raw/, each whole or not at all.
 
-    command : what trained them. date : as YYYY-MM-DD. Raises IngestError for what the build would refuse.
+    command : what trained them. date : as YYYY-MM-DD. items : answers at the end of training, of the first source.
+    Raises IngestError for what the build would refuse.
     """
     landed: list[LandedFile] = []
     if not records:
@@ -80,8 +82,14 @@ def land_organism(
             notes=_notes(records, command),
         )
         with tempfile.TemporaryDirectory() as folder:
-            files = write_tables(tables_of(entries), Path(folder)) if entries else {}
-            landed += land_tables(files, source=source, paths=paths, is_local=False, replace=True) if files else ()
+            if not entries:
+                continue
+            files = write_tables(tables_of(entries), Path(folder))
+            answers = []
+            if items is not None and source_id == LADDERS:
+                answers = [Path(folder) / "items.parquet"]
+                items.write_parquet(answers[0], compression="zstd", compression_level=ITEM_COMPRESSION)
+            landed += land_tables(files, source=source, paths=paths, is_local=False, replace=True, items=answers)
     return tuple(landed)
 
 

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from cape.errors import BadParameterError
 from cape.quantities import Phase
 from cape.stats.inference import Z_LEVEL, Points, Steps
+from cape.stats.ladder_errors import LadderErrors, step_variances
 
 TRANSITION_WIDTH = 0.1  # |gamma| of the transition band, paper A.1
 MIN_DELTA_PP = 0.5  # smallest step of the first benchmark with a ratio, percentage points, DEFINITIONS section 2
@@ -106,26 +107,29 @@ def check_family(points: Points) -> None:
 
 
 def family_gammas(
-    points: Points, x_pct: NDArray[np.float64], y_pct: NDArray[np.float64]
+    points: Points, x_pct: NDArray[np.float64], y_pct: NDArray[np.float64], *, errors: LadderErrors | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return gamma and its standard error under other scores of the same models, both (n_rows, n_models - 1).
 
-    points : one family, sorted by size; gives the standard errors. x_pct, y_pct : (n_rows, n_models), percent.
+    points : one family, sorted by size; gives the standard errors, unless `errors` gives those of paired items.
+    x_pct, y_pct : (n_rows, n_models), percent.
     Raises BadParameterError if two models have the same size.
     """
     if (np.diff(points.log10_n) == 0).any():
         raise BadParameterError("Two models of the family have the same size. Average them first.")
-    variance_x, variance_y = (se[1:] ** 2 + se[:-1] ** 2 for se in (points.x_se, points.y_se))
+    variance_x, variance_y = step_variances(points, errors)
     return gamma_and_se(np.diff(x_pct, axis=1), np.diff(y_pct, axis=1), variance_x=variance_x, variance_y=variance_y)
 
 
-def family_steps(points: Points) -> Steps:
+def family_steps(points: Points, *, errors: LadderErrors | None = None) -> Steps:
     """Return the steps between consecutive sizes of one family, gamma NaN where undefined.
+
+    errors : of paired items, in place of the standard errors of the points.
 
     Raises BadParameterError if the points are of several families, unsorted, not finite or share a size.
     """
     check_family(points)
-    gamma, gamma_se = family_gammas(points, points.x_pct[None, :], points.y_pct[None, :])
+    gamma, gamma_se = family_gammas(points, points.x_pct[None, :], points.y_pct[None, :], errors=errors)
     return Steps(
         family=points.family[1:],
         log10_n_mid=(points.log10_n[1:] + points.log10_n[:-1]) / 2,

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from cape.errors import BadParameterError
 from cape.stats.coupling import check_family, family_gammas, family_steps
 from cape.stats.inference import Inference, Points, Steps
+from cape.stats.ladder_errors import PAIRED_DRAWS, SINGLE_DRAWS, LadderErrors, drawn_scores
 from cape.stats.logistic import logistic_fits
 from cape.stats.resampling import (
     cluster_inference,
@@ -203,13 +204,18 @@ def quadratic_vertex(points: Points) -> tuple[Inference, Turn]:
 
 
 def family_n_c(
-    points: Points, *, estimator: Estimator, n_draws: int, rng: np.random.Generator
+    points: Points,
+    *,
+    estimator: Estimator,
+    n_draws: int,
+    rng: np.random.Generator,
+    errors: LadderErrors | None = None,
 ) -> tuple[Inference, Turn]:
     """Return N_c of one family in log10 N, with the interval that measurement error alone gives it.
 
-    points : sorted by size. The value is D1, D2 or D3 of the observed scores. Each of n_draws draws replaces every
-    score by Normal(score, SE) and recomputes gamma with its undefined rule. No interval if more than half the draws, or
-    the observed scores, have no answer. Raises BadParameterError on unusable points or n_draws < 1.
+    points : sorted by size. The value is D1, D2 or D3 of the observed scores. Each of n_draws draws replaces the scores
+    by normal ones (`errors`: of paired items, else SE) and recomputes gamma with its undefined rule. No interval if
+    more than half the draws, or the observed scores, have none. Raises BadParameterError on unusable points.
     """
     if n_draws < 1:
         raise BadParameterError(f"n_draws must be at least 1, got {n_draws}. The usual number is 10000.")
@@ -217,39 +223,32 @@ def family_n_c(
         answer, status = quadratic_vertex(points)
     else:
         estimate = sign_bracket if estimator is Estimator.SIGN_BRACKET else weighted_line_zero
-        answer, status = estimate(family_steps(points))
-    noise = rng.standard_normal((2, n_draws, points.log10_n.size))
-    x, y = points.x_pct + points.x_se * noise[0], points.y_pct + points.y_se * noise[1]
-    draws, several = _drawn_locations(points, estimator, x, y)
+        answer, status = estimate(family_steps(points, errors=errors))
+    x, y = drawn_scores(points, errors, n_draws=n_draws, rng=rng)
+    draws, several = _drawn_locations(points, estimator, (x, y), errors)
     lacking, found = "have no turning point inside the data", status is Turn.BRACKETED
     low, high, undefined = guarded_interval(draws, has_value=found, lacking=lacking)
     caveats = (*(c for c in answer.caveats if c != NO_INTERVAL), MEASUREMENT_ONLY, *undefined, *several)
-    method = f"{answer.method}; percentiles of {n_draws} draws of each score from Normal(score, SE)"
+    method = f"{answer.method}; percentiles of {n_draws} {SINGLE_DRAWS if errors is None else PAIRED_DRAWS}"
     return replace(answer, low=low, high=high, method=method, caveats=caveats, draws=draws), status
 
 
-def _drawn_locations(points: Points, estimator: Estimator, x: Array, y: Array) -> tuple[Array, tuple[str, ...]]:
-    """Return turning points of the rows of drawn scores x, y (n_draws, n_models), NaN where undefined, and caveats."""
+def _drawn_locations(
+    points: Points, estimator: Estimator, drawn: tuple[Array, Array], errors: LadderErrors | None
+) -> tuple[Array, tuple[str, ...]]:
+    """Return turning points of the rows of drawn scores (n_draws, n_models), NaN where undefined, and caveats."""
+    x, y = drawn
     if np.unique(points.log10_n).size < (3 if estimator is Estimator.VERTEX else 2):
         return np.full(x.shape[0], np.nan), ()
     if estimator is Estimator.VERTEX:
         return _vertex(points.log10_n, y)[0], ()
     mid = (points.log10_n[1:] + points.log10_n[:-1]) / 2
-    gamma, gamma_se = family_gammas(points, x, y)
+    gamma, gamma_se = family_gammas(points, x, y, errors=errors)
     if estimator is Estimator.LINE_ZERO:
         return _line_zero(mid, gamma, gamma_se)[0], ()
     location, _, n_turns = _bracket(mid, gamma)
     several = undefined_caveat(int((n_turns > 1).sum()), x.shape[0], "have several turns; the first was taken")
     return location, (*several, STEPWISE)
-
-
-def to_billions(inference: Inference) -> Inference:
-    """Return the same inference with log10 N turned into billions of parameters (10^x / 1e9), draws included."""
-    value, low, high = (
-        None if x is None else 10.0 ** (x - 9) for x in (inference.value, inference.low, inference.high)
-    )
-    draws = None if inference.draws is None else 10.0 ** (inference.draws - 9)
-    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, as billions")
 
 
 def logistic_turning_point(

@@ -22,6 +22,8 @@ averaged as (
         case when count(x_se_pct) = count(*) then sqrt(avg(x_se_pct * x_se_pct)) end as x_se_pct,
         case when count(y_se_pct) = count(*) then sqrt(avg(y_se_pct * y_se_pct)) end as y_se_pct,
         bool_and(is_population_model) as is_population_step_end,
+        case when count(*) = 1 then min(x_file_row) end as x_row,
+        case when count(*) = 1 then min(y_file_row) end as y_row,
     from pairs
     where position is not null
     group by all

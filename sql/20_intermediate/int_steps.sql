@@ -1,8 +1,13 @@
 -- one row per (panel, family, axis, replicate, x, y, protocols, position): the step that ends there, none at the first
 -- gamma = dy / dx; undefined where |dx| < max(0.5 points, 1.96 standard errors of dx). The interval is
--- Fieller's for independent numerator and denominator. Thresholds of the phases: paper A.1.
+-- Fieller's for independent numerator and denominator: two benchmarks share no item. Thresholds: paper A.1.
+-- Where both rows of a step have the same items, their paired variance replaces the sum of the two scores' variances.
 with points as (
     select * from int_pair_points
+),
+
+item_errors as (
+    select * from int_item_errors
 ),
 
 stepped as (
@@ -17,6 +22,8 @@ stepped as (
         lag(x_se_pct) over ladder as x_se_from_pct,
         lag(y_se_pct) over ladder as y_se_from_pct,
         lag(is_population_step_end) over ladder as is_population_step_start,
+        lag(x_row) over ladder as x_row_from,
+        lag(y_row) over ladder as y_row_from,
     from points
     window ladder as (
         partition by panel, source_id, family, axis, replicate, x, y, x_protocol, y_protocol
@@ -26,36 +33,52 @@ stepped as (
 
 deltas as (
     select
-        panel,
-        source_id,
-        family,
-        axis,
-        replicate,
-        x,
-        y,
-        x_protocol,
-        y_protocol,
-        step_no - 1 as step_no,
-        models_from,
-        models as models_to,
-        position_from,
-        position as position_to,
-        sqrt(position_from * position) as position_mid,
-        n_rows_from + n_rows as n_rows,
-        x_from_pct,
-        x_pct as x_to_pct,
-        y_from_pct,
-        y_pct as y_to_pct,
-        x_pct - x_from_pct as delta_x_pct,
-        y_pct - y_from_pct as delta_y_pct,
-        x_se_pct * x_se_pct + x_se_from_pct * x_se_from_pct as variance_x,
-        y_se_pct * y_se_pct + y_se_from_pct * y_se_from_pct as variance_y,
-        is_population_step_start and is_population_step_end as is_population_step,
-        is_population_step_end as is_population_point,
-        n_rows as n_rows_to,
-        x_se_pct as x_se_to_pct,
-        y_se_pct as y_se_to_pct,
+        stepped.panel,
+        stepped.source_id,
+        stepped.family,
+        stepped.axis,
+        stepped.replicate,
+        stepped.x,
+        stepped.y,
+        stepped.x_protocol,
+        stepped.y_protocol,
+        stepped.step_no - 1 as step_no,
+        stepped.models_from,
+        stepped.models as models_to,
+        stepped.position_from,
+        stepped.position as position_to,
+        sqrt(stepped.position_from * stepped.position) as position_mid,
+        stepped.n_rows_from + stepped.n_rows as n_rows,
+        stepped.x_from_pct,
+        stepped.x_pct as x_to_pct,
+        stepped.y_from_pct,
+        stepped.y_pct as y_to_pct,
+        stepped.x_pct - stepped.x_from_pct as delta_x_pct,
+        stepped.y_pct - stepped.y_from_pct as delta_y_pct,
+        coalesce(x_items.paired_variance, stepped.x_se_pct ** 2 + stepped.x_se_from_pct ** 2) as variance_x,
+        coalesce(y_items.paired_variance, stepped.y_se_pct ** 2 + stepped.y_se_from_pct ** 2) as variance_y,
+        stepped.x_se_pct ** 2 + stepped.x_se_from_pct ** 2 as variance_x_unpaired,
+        stepped.y_se_pct ** 2 + stepped.y_se_from_pct ** 2 as variance_y_unpaired,
+        if(x_items.paired_variance is null, 'scores', 'paired items') as x_stderr_method,
+        if(y_items.paired_variance is null, 'scores', 'paired items') as y_stderr_method,
+        x_items.n_common as x_n_items,
+        y_items.n_common as y_n_items,
+        stepped.is_population_step_start and stepped.is_population_step_end as is_population_step,
+        stepped.is_population_step_end as is_population_point,
+        stepped.n_rows as n_rows_to,
+        stepped.x_se_pct as x_se_to_pct,
+        stepped.y_se_pct as y_se_to_pct,
     from stepped
+    left join item_errors as x_items
+        on
+            stepped.source_id = x_items.source_id
+            and stepped.x_row_from = x_items.row_from
+            and stepped.x_row = x_items.row_to
+    left join item_errors as y_items
+        on
+            stepped.source_id = y_items.source_id
+            and stepped.y_row_from = y_items.row_from
+            and stepped.y_row = y_items.row_to
 ),
 
 ratios as (

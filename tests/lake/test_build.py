@@ -543,6 +543,11 @@ def score(benchmark: str, value: str, *, model_id: str = "pythia-70m", row: int 
     return "raw_scores", common | {"model_id": model_id, "benchmark": benchmark, "score": value} | more
 
 
+def item(item_id: str, value: float | None, **more: object) -> Insert:
+    common: dict[str, object] = {"source_id": "planted", "model_id": "pythia-70m", "benchmark": "ifeval"}
+    return "raw_items", common | {"item_id": item_id, "value": value} | more
+
+
 PLANTED_SOURCE: Insert = (
     "raw_sources",
     {"source_id": "planted", "title": "t", "url": "u", "kind": "user", "date": "2026", "licence": "l"}
@@ -575,6 +580,20 @@ OFFENDERS: dict[str, list[list[Insert]]] = {
     ],
     "chk_deltas_stay_in_one_ladder": [
         [score("ifeval", str(20 + row), row=row, axis="step", position=str(row - 5)) for row in (2, 8)]
+    ],
+    "chk_items_are_known": [
+        [item("q1", 1.0, model_id="nobody")],
+        [item("q1", 1.0, model_id=None)],
+        [item("q1", 1.0, benchmark="nonsense")],
+        [item("q1", 1.0, benchmark="truthfulqa", variant="mc3")],
+    ],
+    "chk_items_are_shares_and_unique": [
+        [item("q1", 1.01)],
+        [item("q1", -0.5)],
+        [item("q1", math.nan)],
+        [item("q1", None)],
+        [item(" ", 1.0)],
+        [item("q1", 1.0), item("q1", 0.0)],
     ],
     "chk_model_sizes_are_positive": [
         [
@@ -669,7 +688,10 @@ def with_planted(
 ) -> tuple[duckdb.DuckDBPyConnection, tuple[str, ...]]:
     """Return a database with the raw tables and the planted rows, its views created, and the names of its checks."""
     connection = duckdb.connect(":memory:")
-    names = raw_tables.execute("select table_name from duckdb_tables() where starts_with(table_name, 'raw_')")
+    names = raw_tables.execute(
+        "select table_name from duckdb_tables() where starts_with(table_name, 'raw_') "
+        "union all select view_name from duckdb_views() where starts_with(view_name, 'raw_')"
+    )
     for (name,) in names.fetchall():
         frame = raw_tables.sql(f"select * from {name}").pl()
         connection.register("frame", frame)
@@ -916,9 +938,12 @@ def test_every_step_of_every_pair_equals_the_independent_loop(
     rows = {tuple(row[name] for name in KEY): row for row in lake.read("mart_gamma").iter_rows(named=True)}
     assert set(rows) == set(expected_steps) and len(rows) == lake.read("mart_gamma").height
     for column in ("delta_x_pct", "delta_y_pct", "variance_x", "variance_y"):
-        ours = np.array([math.nan if rows[key][column] is None else rows[key][column] for key in expected_steps])
+        name = column if column.startswith("delta") else f"{column}_unpaired"
+        ours = np.array([math.nan if rows[key][name] is None else rows[key][name] for key in expected_steps])
         loop = np.array([step[column] for step in expected_steps.values()])
         np.testing.assert_allclose(ours, loop, rtol=1e-9, atol=1e-9, err_msg=column)
+    unpaired = [row for row in rows.values() if row["x_stderr_method"] == "scores"]
+    assert all(row["variance_x"] == row["variance_x_unpaired"] for row in unpaired)
 
 
 @pytest.mark.parametrize("panel", ["author", "author_by_family", "independent", "frontier"])

@@ -22,10 +22,9 @@ from cape.stats.critical_scale import (
     pooled_quadratic_paper_mode,
     quadratic_vertex,
     sign_bracket,
-    to_billions,
     weighted_line_zero,
 )
-from cape.stats.inference import Inference, Points, Steps
+from cape.stats.inference import Inference, Points, Steps, to_billions
 from cape.stats.resampling import cluster_weights, jackknife_families
 
 DATA = Path(__file__).parent / "data" / "bootstrap14.csv"
