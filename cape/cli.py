@@ -1,5 +1,5 @@
 """The command line: `build`, `ingest`, `report`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
-"""The command line: `build`, `ingest`, `add-score`, `calibrate`, one command per diagnostic, `claims`, `sql`, ..."""
+
 
 from __future__ import annotations
 

@@ -265,7 +265,9 @@ def test_a_panel_of_checkpoints_speaks_of_steps_on_every_coupling_and_dynamics_p
                 diagnostics.run(slug, given, held)
             continue
         result = diagnostics.run(slug, given, held)
-        texts = [t for e in result.estimates if not PRINTED.search(e.symbol + e.label) for t in (e.label, e.unit, e.method)]
+        texts = [
+            t for e in result.estimates if not PRINTED.search(e.symbol + e.label) for t in (e.label, e.unit, e.method)
+        ]
         texts += [t for t in result.sentences if "rinted" not in t]
         assert not [t for t in texts if re.search(r"log10 N|billion|\d B\b", t)], slug
         units = {unit for table in result.tables if table.name not in KEPT_TABLES for unit in table.units.values()}
