@@ -13,7 +13,18 @@ from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
+from cape.diagnostics._item_panels import FLIP_PANEL, PAIRED_PANEL, PLANNING_PANEL
+from cape.diagnostics._items import item_flips
+from cape.diagnostics._paired_steps import (
+    flip_estimates,
+    flip_sentences,
+    flip_table,
+    paired_estimates,
+    paired_sentences,
+    paired_table,
+)
 from cape.diagnostics._params import WINDOW
+from cape.diagnostics._planning import family_table, plan_estimates, plan_sentences, plan_table
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
 from cape.quantities import Estimate, Phase, Table
@@ -83,6 +94,8 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     each = replace(like(sizes), n_families=DECLARED.n_families)  # one interval does not rest on other families
     estimates = with_calibration(estimates, read, each, lambda e: GAMMA if e.symbol == "gamma_12" else None)
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
+    found, more, sentences = _beyond_the_scores(rows, params, read)
+    estimates, tables = [*estimates, *found], [*tables, *more]
     other = other_of(params, read)
     if other is not None:
         other_rows = step_rows(other.params, read)
@@ -92,8 +105,21 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(rows), *comparison_sentences(estimates)),
+        sentences=(*_sentences(rows), *sentences, *comparison_sentences(estimates)),
     )
+
+
+def _beyond_the_scores(
+    rows: pl.DataFrame, params: CompareParams, read: Read
+) -> tuple[list[Estimate], list[Table], tuple[str, ...]]:
+    """Return what items say of the intervals, which of them flip, and what would settle the intervals left open."""
+    name = named(params)
+    paired, flips = paired_table(rows, unit=position_unit(rows)), flip_table(item_flips(params, read), rows)
+    plan = plan_table(rows, params)
+    gains = paired_estimates(paired, params, name)
+    estimates = [*gains, *flip_estimates(flips), *plan_estimates(plan, rows, params)]
+    sentences = (*paired_sentences(gains, params, name), *flip_sentences(flips), *plan_sentences(plan))
+    return estimates, [paired, flips, plan, family_table(read)], sentences
 
 
 def step_table(name: str, title: str, rows: pl.DataFrame) -> Table:
@@ -308,6 +334,9 @@ DIAGNOSTIC = Diagnostic(
             alt="Change of the second benchmark against change of the first for every step, by quadrant.",
             figure=gamma_quadrants,
         ),
+        PAIRED_PANEL,
+        FLIP_PANEL,
+        PLANNING_PANEL,
     ),
     controls=(*WINDOW, "compare_panel", "compare_family", "resamples", "seed"),
     claims=LOCAL_COUPLING,
