@@ -14,7 +14,7 @@ from cape.diagnostics._compare import CompareParams, Other, comparison_sentences
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
 from cape.diagnostics._item_panels import FLIP_PANEL, PAIRED_PANEL, PLANNING_PANEL
-from cape.diagnostics._items import item_flips
+from cape.diagnostics._items import error_words, item_flips
 from cape.diagnostics._paired_steps import (
     flip_estimates,
     flip_sentences,
@@ -35,7 +35,7 @@ from cape.stats.jackknife import jackknife_mean
 from cape.stats.summaries import clustered_mean, expected_count, mean_of_measured
 
 GAMMA_UNIT = "pp/pp"
-GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from the scores' standard errors"
+GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from {errors}"
 MEANS = {"mean_gamma_12": MEAN_GAMMA, "share_negative": SHARE_NEGATIVE}
 JACKKNIFE = ": jackknife"  # ends the label of the same mean with the interval of cape.stats.jackknife
 STEP_COLUMNS = (
@@ -64,6 +64,8 @@ STEP_COLUMNS = (
     "n_rows",
     "is_population_step",
     "source_id",
+    "x_stderr_method",
+    "y_stderr_method",
 )
 STEP_UNITS = {
     "position_from": "parameters",
@@ -153,7 +155,7 @@ def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:
                 high=row["gamma_high"],
                 n=row["n_rows"],
                 unit=GAMMA_UNIT,
-                method=GAMMA_METHOD,
+                method=GAMMA_METHOD.format(errors=error_words(row)),
                 caveats=reason + lacking + averaged,
             )
         )
@@ -223,7 +225,8 @@ def score_estimates(rows: pl.DataFrame, params: CompareParams) -> list[Estimate]
                     high=None if half is None else value + half,
                     n=row["n_rows"],
                     unit="pp",
-                    method="difference of scores between consecutive sizes; normal interval from their standard errors",
+                    method="difference of scores between consecutive sizes; normal interval from "
+                    f"{error_words(row, axis)}",
                     caveats=() if half is not None else ("no interval: a standard error is unknown",),
                 )
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import plotly.graph_objects as go
 
 from cape.figures import theme as look
-from cape.figures._marks import Row, add_forest, gaps, robust_view
+from cape.figures._marks import Row, add_forest, gaps, outside_text, robust_view
 from cape.figures._text import HOVER, counted, hover, interval_text, number_text
 from cape.quantities import Result
 
@@ -15,6 +16,7 @@ MOST_ROWS = 24  # steps drawn; the table holds all
 ALL_ITEMS = "all items"
 NO_ITEMS = "No row of this selection has results by item."
 SIGNIFICANT = 0.05  # false discovery rate below which a change is drawn filled
+MORE_SYMBOLS = ("star", "x", "hexagon", "pentagon", "bowtie", "hourglass")  # once the styles of families are used up
 SHIFT = 0.17  # of a line, so that two intervals of one step do not cover one another
 
 
@@ -37,8 +39,10 @@ def paired_intervals(result: Result, theme: str) -> go.Figure:
         ]
         add_forest(figure, forest, style=style, theme=theme, name=name, text=_interval_text)
     ends = ("gamma", "gamma_low", "gamma_high", "gamma_unpaired_low", "gamma_unpaired_high")
-    figure.update_xaxes(range=list(robust_view([row[end] for row in drawn for end in ends])), zeroline=True)
-    look.note(figure, theme, _left_out(len(rows), "step"), "Lines are 95% Fieller intervals.")
+    view = robust_view([row[end] for row in drawn for end in ends])
+    figure.update_xaxes(range=list(view), zeroline=True)
+    beyond = outside_text(drawn, view, what="step", columns=("gamma", "gamma_low", "gamma_high"))
+    look.note(figure, theme, "Lines are 95% Fieller intervals.", _left_out(len(rows), "step"), beyond)
     return figure
 
 
@@ -58,12 +62,19 @@ def item_flips(result: Result, theme: str) -> go.Figure:
     placed = [{**row, "y": line[_key(row)]} for row in rows if _key(row) in line]
     categories = [ALL_ITEMS, *sorted({row["category"] for row in rows} - {ALL_ITEMS})]
     for number, category in enumerate(categories):
-        style = look.SERIES["null"] if number == 0 else look.FAMILY_STYLES[(number - 1) % len(look.FAMILY_STYLES)]
+        style = look.SERIES["null"] if number == 0 else _category_style(number - 1)
         _add_net(figure, [row for row in placed if row["category"] == category], category, style, theme)
     figure.update_xaxes(zeroline=True)
     rule = "Filled: gains and losses differ by McNemar's exact test at a false discovery rate of 5%; open: they do not."
     look.note(figure, theme, rule, _left_out(len(whole), "row"))
     return figure
+
+
+def _category_style(number: int) -> look.Style:
+    """Return the style of a category; beyond the styles of families the colours return with other symbols."""
+    again, place = divmod(number, len(look.FAMILY_STYLES))
+    style = look.FAMILY_STYLES[place]
+    return replace(style, symbol=MORE_SYMBOLS[(again - 1) % len(MORE_SYMBOLS)]) if again else style
 
 
 def _interval_text(row: Row) -> str:
