@@ -1,6 +1,5 @@
 """The command line: `build`, `ingest`, `report`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
 
-
 from __future__ import annotations
 
 import inspect

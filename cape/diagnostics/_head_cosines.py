@@ -92,7 +92,7 @@ def cosine_table(found: list[Cosines]) -> Table:
         }
         for (measured_by, family, _), held in pooled.items()
         if (total := sum(each.n for each in held))
-        for low, high, n in zip(held[0].edges, held[0].edges[1:], sum(each.counts for each in held), strict=False)
+        for low, high, n in zip(held[0].edges, held[0].edges[1:], np.sum([each.counts for each in held], axis=0), strict=False)
     ]  # fmt: skip
     units = {
         "low": "cosine",
