@@ -92,7 +92,7 @@ def cosine_table(found: list[Cosines]) -> Table:
         }
         for (measured_by, family, _), held in pooled.items()
         if (total := sum(each.n for each in held))
-        for low, high, n in zip(held[0].edges, held[0].edges[1:], np.sum([each.counts for each in held], axis=0), strict=False)
+        for low, high, n in zip(held[0].edges, held[0].edges[1:], _summed(held), strict=False)
     ]  # fmt: skip
     units = {
         "low": "cosine",
@@ -164,3 +164,8 @@ def _of_model(each: Cosines) -> list[Estimate]:
             )
         )
     return estimates
+
+
+def _summed(held: list[Cosines]) -> np.ndarray:
+    """Return the counts of heads per bin, (n_bins,), of several models."""
+    return np.sum([each.counts for each in held], axis=0)
