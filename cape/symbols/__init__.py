@@ -18,6 +18,7 @@ from cape.symbols import (
     loss_blindness,
     model_organism,
     ode_explorer,
+    output_projection,
     predictions,
     residual_field,
     symbolic_laws,
@@ -43,6 +44,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *model_organism.QUANTITIES,
     *head_coupling.QUANTITIES,
     *layer_coupling.QUANTITIES,
+    *output_projection.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}
