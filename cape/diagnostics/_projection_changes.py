@@ -62,20 +62,11 @@ def change_estimates(
     """
     found = []
     for one in models:
-        hidden = one.values[HIDDEN][0]
         for name in (OUTPUT, WIDE, RANDOM, RIDGE):
             if name not in one.values:
                 continue
-            plain = one.values[name][0] - hidden
             found.append(_change(one, name, compared_as, n_resamples=n_resamples, rng=rng))
-            found.append(
-                Estimate(
-                    symbol="proj_loss", label=f"{one.label}: {name}", value=-100 * plain / hidden if hidden else None,
-                    low=None, high=None, n=one.n_prompts, unit="% of the hidden cosine",
-                    method=f"100 (hidden - {name}) / hidden, {compared_as}",
-                    caveats=("no interval: a ratio of the two values",) if hidden else ("undefined: hidden is 0",),
-                )
-            )  # fmt: skip
+            found.append(_loss(one, name, compared_as))
     return found
 
 
@@ -99,6 +90,26 @@ def _change(one: Mapped, name: str, compared_as: str, *, n_resamples: int, rng: 
         n=one.n_prompts,
         unit="cosine",
         method=f"{MAPS[name]} less hidden state, {compared_as}; n counts prompts",
+        caveats=(why,),
+    )
+
+
+def _loss(one: Mapped, name: str, compared_as: str) -> Estimate:
+    """The loss in percent of the hidden cosine, undefined where that is not told from 0."""
+    hidden, low, high = one.values[HIDDEN]
+    is_near_zero = hidden == 0 or (low is not None and high is not None and low <= 0 <= high)
+    why = (
+        "undefined: the interval of the hidden cosine holds 0" if is_near_zero else "no interval: a ratio of two values"
+    )
+    return Estimate(
+        symbol="proj_loss",
+        label=f"{one.label}: {name}",
+        value=None if is_near_zero else 100 * (hidden - one.values[name][0]) / hidden,
+        low=None,
+        high=None,
+        n=one.n_prompts,
+        unit="% of the hidden cosine",
+        method=f"100 (hidden - {name}) / hidden, {compared_as}",
         caveats=(why,),
     )
 
@@ -129,34 +140,65 @@ def control_estimates(models: Sequence[Mapped], *, sd: float, n_draws: int, rng:
     return found
 
 
+def sign_label(name: str, measured_by: str) -> str:
+    """Return the label of the sign test of one map over the models of one set of prompts."""
+    return f"{name} {LESS_HIDDEN}: {measured_by}"
+
+
+def by_prompts(models: Sequence[Mapped]) -> dict[str, list[Mapped]]:
+    """Return the models by the prompts they were shown; models of different prompts are never compared."""
+    groups: dict[str, list[Mapped]] = {}
+    for one in models:
+        groups.setdefault(one.about["measured_by"], []).append(one)
+    return groups
+
+
 def sign_estimates(models: Sequence[Mapped]) -> list[Estimate]:
-    """Return for output and wider map in how many models the cosine rises, with the sign test."""
+    """Return for output, wider and learned map in how many models of one set of prompts the cosine rises."""
+    groups = by_prompts(models)
     found = []
-    for name in (OUTPUT, WIDE, RIDGE):
-        held = [one for one in models if name in one.values]
-        tested = sign_test([one.values[name][0] - one.values[HIDDEN][0] for one in held])
-        label, families = f"{name} {LESS_HIDDEN}", len({one.about["family"] for one in held})
-        if tested.p is None or tested.share is None or tested.low is None or tested.high is None:
-            why = (f"undefined: no model has this map: {HOW_TO_MEASURE}" if not held else "undefined: no difference",)
-            about: dict[str, Any] = {"n": 0, "method": "exact two-sided sign test over models", "why": why}
-            found += [undefined("sign_share", label, unit="% of differences", **about)]
-            found += [undefined("p_sign", label, unit="", **about)]
-            continue
-        method = f"exact two-sided sign test over models of {families} families, taken as independent"
-        found.append(
-            Estimate(
-                symbol="sign_share", label=label, value=100 * tested.share, low=100 * tested.low,
-                high=100 * tested.high, n=tested.n, unit="% of differences", method=f"{method}; Wilson 95% interval",
-            )
-        )  # fmt: skip
-        found.append(
-            Estimate(
-                symbol="p_sign", label=label, value=tested.p, low=None, high=None, n=tested.n, unit="", method=method,
-                caveats=("no interval: a p-value", f"{tested.n} signs allow no p below {tested.floor:.3g}",
-                         "one of 3 looks: output, wider and learned map"),
-            )
-        )  # fmt: skip
+    for measured_by, group in groups.items():
+        for name in (OUTPUT, WIDE, RIDGE):
+            held = [one for one in group if name in one.values]
+            found += _signs(held, sign_label(name, measured_by), n_looks=3 * len(groups))
     return found
+
+
+def _signs(held: Sequence[Mapped], label: str, *, n_looks: int) -> list[Estimate]:
+    name = label.partition(" ")[0]
+    tested = sign_test([one.values[name][0] - one.values[HIDDEN][0] for one in held])
+    if tested.p is None or tested.share is None or tested.low is None or tested.high is None:
+        why = (f"undefined: no model has this map: {HOW_TO_MEASURE}" if not held else "undefined: no difference",)
+        about: dict[str, Any] = {"n": 0, "method": "exact two-sided sign test over models", "why": why}
+        return [
+            undefined("sign_share", label, unit="% of differences", **about),
+            undefined("p_sign", label, unit="", **about),
+        ]
+    n_families = len({one.about["family"] for one in held})
+    method = f"exact two-sided sign test over models ({n_families} of their families), taken as independent"
+    share = Estimate(
+        symbol="sign_share",
+        label=label,
+        value=100 * tested.share,
+        low=100 * tested.low,
+        high=100 * tested.high,
+        n=tested.n,
+        unit="% of differences",
+        method=f"{method}; Wilson 95% interval",
+    )
+    floor = f"{tested.n} signs allow no p below {tested.floor:.3g}"
+    p = Estimate(
+        symbol="p_sign",
+        label=label,
+        value=tested.p,
+        low=None,
+        high=None,
+        n=tested.n,
+        unit="",
+        method=method,
+        caveats=("no interval: a p-value", floor, f"one of {n_looks} looks: three maps by set of prompts"),
+    )
+    return [share, p]
 
 
 def change_table(models: Sequence[Mapped], estimates: Sequence[Estimate]) -> Table:

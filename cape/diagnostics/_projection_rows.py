@@ -58,13 +58,18 @@ class Mapped:
         return int(self.about["n_prompts"] or 0)
 
 
+def of_one_state(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the rows of maps; what was measured is one final state whatever the map, so only the prompts part them."""
+    told = pl.format("final state; prompts: {}", "prompts_set").alias("measured_by")
+    return rows.filter(pl.col("probe").str.starts_with("proj_")).with_columns(told)
+
+
 def mapped_models(rows: pl.DataFrame, compared_as: str) -> list[Mapped]:
     """Return every measured model that has a hidden and at least one mapped cosine."""
-    held = rows.filter(pl.col("probe").str.starts_with("proj_"))
-    names = in_order(labelled(held.group_by(*KEY).agg(*(pl.col(name).drop_nulls().first() for name in ABOUT))))
+    names = in_order(labelled(rows.group_by(*KEY).agg(*(pl.col(name).drop_nulls().first() for name in ABOUT))))
     found = []
     for about in names.iter_rows(named=True):
-        mine = held.filter(pl.all_horizontal(pl.col(name) == about[name] for name in KEY))
+        mine = rows.filter(pl.all_horizontal(pl.col(name) == about[name] for name in KEY))
         one = _mapped(mine, about, compared_as)
         if HIDDEN in one.values and len(one.values) > 1:
             found.append(one)

@@ -15,11 +15,13 @@ from cape.diagnostics._probe_rows import EVERY, MAPS, probe_rows
 from cape.diagnostics._projection_changes import (
     CONTROLS,
     LESS_HIDDEN,
+    by_prompts,
     change_estimates,
     change_table,
     control_estimates,
     cosine_estimates,
     sign_estimates,
+    sign_label,
 )
 from cape.diagnostics._projection_rows import (
     HIDDEN,
@@ -31,6 +33,7 @@ from cape.diagnostics._projection_rows import (
     Mapped,
     map_table,
     mapped_models,
+    of_one_state,
     pair_table,
     sweep_estimates,
     sweep_table,
@@ -84,7 +87,7 @@ class OutputProjectionParams(NoParams):
 
 def compute(params: OutputProjectionParams, read: Read) -> Outcome:
     """Return cosines of hidden states and of their maps, changes with controls, and the sweep (paper 6 and Fig. 6)."""
-    rows = _only(probe_rows(read, MAPS, EVERY), params.only)
+    rows = _only(of_one_state(probe_rows(read, MAPS, EVERY)), params.only)
     models = mapped_models(rows, params.compared_as)
     if not models:
         raise NotEnoughDataError(
@@ -97,7 +100,7 @@ def compute(params: OutputProjectionParams, read: Read) -> Outcome:
         *control_estimates(models, sd=params.coordinate_sd, n_draws=params.resamples, rng=rng),
     ]
     estimates = [*cosine_estimates(models), *changed, *sign_estimates(models), *sweep_estimates(sweep)]
-    found = alarms(rows.filter(pl.col("probe").str.starts_with("proj_") & (pl.col("unit") == "cosine")))
+    found = alarms(rows.filter(pl.col("unit") == "cosine"))
     return Outcome(
         estimates=tuple(estimates),
         tables=(maps, change_table(models, changed), pair_table(models), sweep, alarm_table(found)),
@@ -122,26 +125,28 @@ def _sentences(
     models: Sequence[Mapped], estimates: Sequence[Estimate], params: OutputProjectionParams
 ) -> tuple[str, ...]:
     by_key = {(e.symbol, e.label): e for e in estimates}
-    told = [_against_hidden(models, by_key, name, params.compared_as) for name in (OUTPUT, WIDE, RIDGE)]
-    told += [_controls(models, by_key), _sweep(models, by_key), _intervals(models, by_key, params.compared_as)]
+    told = []
+    for measured_by, group in by_prompts(models).items():
+        told += [_against_hidden(group, by_key, name, measured_by) for name in (OUTPUT, WIDE, RIDGE)]
+        told.append(_controls(group, by_key, measured_by))
+    told += [_sweep(models, by_key), _intervals(models, by_key, params.compared_as)]
     return tuple(sentence for sentence in told if sentence)
 
 
-def _against_hidden(models: Sequence[Mapped], by_key: dict, name: str, compared_as: str) -> str:
+def _against_hidden(models: Sequence[Mapped], by_key: dict, name: str, measured_by: str) -> str:
     held = [one for one in models if name in one.values]
     if not held:
         return ""
-    share = by_key["sign_share", f"{name} {LESS_HIDDEN}"]
     up = [one for one in held if one.values[name][0] > one.values[HIDDEN][0]]
     down = ", ".join(one.about["model_id"] for one in held if one.values[name][0] < one.values[HIDDEN][0])
     what = {OUTPUT: "the output projection", WIDE: "GELU(h)", RIDGE: "the learned wider map"}[name]
-    p = by_key["p_sign", share.label]
-    head = f"By {compared_as}, {what} raises the coupling in {len(up)} of {counted(len(held), 'model')}"
+    p = by_key["p_sign", sign_label(name, measured_by)]
+    head = f"{measured_by}: {what} raises the coupling in {len(up)} of {counted(len(held), 'model')}"
     tail = f", lowers it in {down}" if down and len(held) - len(up) <= 3 else ""
     return f"{head}{tail}; sign test p = {p.value:.2g}, {p.caveats[1]}." if p.value is not None else f"{head}{tail}."
 
 
-def _controls(models: Sequence[Mapped], by_key: dict) -> str:
+def _controls(models: Sequence[Mapped], by_key: dict, measured_by: str) -> str:
     """How the rise by GELU compares with what it does to normal vectors."""
     beyond, held = 0, 0
     for one in models:
@@ -162,8 +167,8 @@ def _controls(models: Sequence[Mapped], by_key: dict) -> str:
         ", whether the output projection raises it or lowers it," if outputs and min(outputs) < 0 < max(outputs) else ""
     )
     return (
-        f"GELU(h) has no more numbers than h. It changes the coupling by {min(rises):.3f} to {max(rises):.3f} over the "
-        f"models{mixed} and by more than it does to normal vectors in {beyond} of {held}."
+        f"{measured_by}: GELU(h), which has no more numbers than h, changes the coupling by {min(rises):.3f} to "
+        f"{max(rises):.3f} over the models{mixed} and by more than it does to normal vectors in {beyond} of {held}."
     )
 
 

@@ -9,6 +9,8 @@ from scipy.special import ndtr
 from cape.stats.inference import Inference
 from cape.stats.resampling import percentile_interval
 
+NORMAL_SUMS = 128  # coordinates from which their sums are taken as normal
+MOST_DRAWN = 2_000  # pairs of vectors that are drawn one by one
 NODES = 96  # of the Gauss-Hermite rule in each of two dimensions
 Array = NDArray[np.float64]
 
@@ -36,7 +38,8 @@ def gelu_cosine(cosine: float, *, sd: float, width: int, n_draws: int, rng: np.r
     """Return the cosine of GELU of two vectors of `width` independent normal coordinates with this cosine.
 
     sd : standard deviation of a coordinate; GELU is not the same at every scale. The value is the ratio of expected
-    sums by a Gauss-Hermite rule; the interval the central 95% over vectors, normal for sums of many coordinates.
+    sums by a Gauss-Hermite rule; the interval the central 95% over vectors, drawn one by one where
+    coordinates are few and normal for the sums of many.
     Raises ValueError unless -1 <= cosine <= 1, sd > 0 and width > 1.
     """
     _check(cosine, width)
@@ -51,10 +54,23 @@ def gelu_cosine(cosine: float, *, sd: float, width: int, n_draws: int, rng: np.r
     terms = np.stack([first * second, first**2, second**2])
     mean = terms @ mass
     spread = (terms - mean[:, None]) * mass @ (terms - mean[:, None]).T
-    sums = rng.multivariate_normal(mean, spread / width, size=n_draws, method="eigh")
-    low, high, _ = percentile_interval(sums[:, 0] / np.sqrt(sums[:, 1] * sums[:, 2]))
-    method = f"GELU of {width} independent normal coordinates of standard deviation {sd:g}; {n_draws} draws"
+    if width < NORMAL_SUMS:
+        drawn = _drawn_gelu(cosine, sd=sd, width=width, n_draws=min(n_draws, MOST_DRAWN), rng=rng)
+    else:
+        sums = rng.multivariate_normal(mean, spread / width, size=n_draws, method="eigh")
+        drawn = sums[:, 0] / np.sqrt(sums[:, 1] * sums[:, 2])
+    low, high, _ = percentile_interval(drawn)
+    method = f"GELU of {width} independent normal coordinates of standard deviation {sd:g}; {drawn.size} draws"
     return Inference(value=float(mean[0] / np.sqrt(mean[1] * mean[2])), low=low, high=high, n=width, method=method)
+
+
+def _drawn_gelu(cosine: float, *, sd: float, width: int, n_draws: int, rng: np.random.Generator) -> Array:
+    """Return the cosine of GELU of n_draws pairs of vectors."""
+    x, other = rng.standard_normal((2, n_draws, width))
+    first, second = gelu(sd * x), gelu(sd * (cosine * x + np.sqrt(max(1.0 - cosine**2, 0.0)) * other))
+    product, lengths = (first * second).sum(axis=1), (first**2).sum(axis=1) * (second**2).sum(axis=1)
+    result: Array = product / np.sqrt(lengths)
+    return result
 
 
 def gelu(values: ArrayLike) -> Array:

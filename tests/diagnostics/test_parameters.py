@@ -124,7 +124,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "along": ({}, "sizes"),
     "measure": ({}, "probability"),
     "text": ({}, "web"),
-    "measured_by": ({}, "attention_pattern; prompts: not stated"),
+    "measured_by": ({}, "attention patterns; prompts: not stated"),
     "criterion": ({}, "every head cooperative"),
     "alarmed": ({}, "left out"),
     "only": ({}, "pythia-1b-deduped"),

@@ -33,17 +33,17 @@ def test_a_random_map_spreads_a_cosine_as_maps_that_are_drawn(cosine: float) -> 
     assert (found.low, found.high) == (pytest.approx(ends[0], abs=0.02), pytest.approx(ends[1], abs=0.02))
 
 
-@pytest.mark.parametrize("sd", [0.3, 1.0, 5.0])
-def test_gelu_of_normal_vectors_has_the_cosine_of_vectors_that_are_drawn(sd: float) -> None:
+@pytest.mark.parametrize(("sd", "width"), [(0.3, 500), (1.0, 500), (5.0, 500), (1.0, 40)])
+def test_gelu_of_normal_vectors_has_the_cosine_of_vectors_that_are_drawn(sd: float, width: int) -> None:
     rng = np.random.default_rng(2)
     drawn = []
     for _ in range(1000):
-        x, y = pair(0.7, 500, rng)
+        x, y = pair(0.7, width, rng)
         drawn.append(cosine_of(gelu(sd * x), gelu(sd * y)))
-    found = gelu_cosine(0.7, sd=sd, width=500, n_draws=20_000, rng=rng)
-    assert found.value == pytest.approx(np.mean(drawn), abs=0.005)
+    found = gelu_cosine(0.7, sd=sd, width=width, n_draws=20_000, rng=rng)
+    assert found.value == pytest.approx(np.mean(drawn), abs=0.02)
     ends = np.percentile(drawn, [2.5, 97.5])
-    assert (found.low, found.high) == (pytest.approx(ends[0], abs=0.012), pytest.approx(ends[1], abs=0.012))
+    assert (found.low, found.high) == (pytest.approx(ends[0], abs=0.03), pytest.approx(ends[1], abs=0.03))
 
 
 def test_gelu_of_large_coordinates_has_the_cosine_of_a_rectifier() -> None:

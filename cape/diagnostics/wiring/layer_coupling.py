@@ -14,7 +14,7 @@ OTHER_INSTRUMENT = (
 ONE_MODEL = "a gamma needs two sizes of one family, and no second size of Gemma-4 has scores; the print names one model"
 NO_PROMPTS = "no source of values by layer or head states its prompts, and the prompts themselves are not published"
 PRINT_ITSELF = "the only source is the print itself, without a data file, so reading it back reproduces nothing"
-HIDDEN = "hidden_state; prompts: not stated"
+HIDDEN = "hidden states; prompts: not stated"
 
 
 def _mean(model: str, source: str) -> Answer:
