@@ -12,6 +12,8 @@ from cape.figures._text import counted
 from cape.quantities import Estimate
 from cape.stats.degenerate import Alarm
 
+MOST_NAMED = 2
+
 
 def sentences(
     shares: Sequence[dict[str, Any]],
@@ -78,9 +80,10 @@ def _opposed(models: pl.DataFrame) -> str:
     odd = models.filter((pl.col("cooperative") < 0.5) & (pl.col("competing") == 0))
     told = "; ".join(
         f"{row['label']}: {row['cooperative_pct']:.3g}% cooperative, 0% competing, the rest neither"
-        for row in odd.iter_rows(named=True)
+        for row in odd.head(MOST_NAMED).iter_rows(named=True)
     )
-    return f"Fewer than half of the heads cooperate and none competes at {told}." if told else ""
+    more = f"; and {odd.height - MOST_NAMED} more rows" if odd.height > MOST_NAMED else ""
+    return f"Fewer than half of the heads cooperate and none competes at {told}{more}." if told else ""
 
 
 def _thresholds(estimates: Sequence[Estimate]) -> str:

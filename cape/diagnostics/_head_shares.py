@@ -25,6 +25,8 @@ MEASURES = (
     ("head_competing", "competing_pct", "% of heads"),
     ("head_net", "net", "cosine"),
 )
+WORDS = {"head_cooperative": "share of cooperative heads", "head_competing": "share of competing heads",
+         "head_net": "net coupling"}  # fmt: skip
 SCHEMA = {"label": pl.String, "kind": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
           "k": pl.Int64, "n": pl.Int64, "n_families": pl.Int64, "n_free_families": pl.Int64,
           "families_low": pl.Float64, "families_high": pl.Float64, "exceptions": pl.String}  # fmt: skip
@@ -195,7 +197,7 @@ def mean_estimates(models: pl.DataFrame, *, resamples: int, rng: np.random.Gener
             for symbol, column, unit in MEASURES:
                 values = rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
                 families = np.asarray(rows["family"].fill_null("unknown").to_list(), dtype=np.str_)
-                mean = clustered_mean(values, families, n_resamples=resamples, rng=rng, what=f"{symbol} of models")
+                mean = clustered_mean(values, families, n_resamples=resamples, rng=rng, what=WORDS[symbol])
                 why = "every row is alarmed" if rows.is_empty() else "the source does not give it"
                 caveats = (f"undefined: {why}",) if mean.value is None else ()
                 found.append(mean.estimate(symbol=symbol, label=label, unit=unit, caveats=caveats))

@@ -35,7 +35,7 @@ SHOWN = (
 )
 UNITS = {"params_b": "billion parameters", "heads": "heads", "competing": "heads", "n_prompts": "prompts",
          **{name: "cosine" for name in SHOWN if name.split("_")[0] in COSINES},
-         **{name: "directions" for name in SHOWN if name.startswith("d_rep")}}  # fmt: skip
+         **{name: "dimensions" for name in SHOWN if name.startswith("d_rep")}}  # fmt: skip
 
 
 def layer_models(rows: pl.DataFrame, struck: pl.DataFrame) -> pl.DataFrame:
@@ -113,7 +113,7 @@ def dimension_table(models: pl.DataFrame) -> Table:
     columns = ("label", "model_id", "family", "measured_by", "d_rep", "d_rep_low", "d_rep_high", "n_prompts")
     other = pl.col("mean").drop_nulls().first().over("model_id", "measured_by")
     frame = models.with_columns(pl.coalesce("mean", other).alias("coupling")).drop_nulls("d_rep")
-    units = {"coupling": "cosine", "n_prompts": "prompts"} | dict.fromkeys(columns[4:7], "directions")
+    units = {"coupling": "cosine", "n_prompts": "prompts"} | dict.fromkeys(columns[4:7], "dimensions")
     title = "Dimension of hidden states and coupling"
     return Table(name="dimension", title=title, frame=frame.select(*columns, "coupling"), units=units)
 
@@ -176,7 +176,7 @@ def _dimension(row: dict, how: str, about: tuple[str, ...]) -> Estimate:
         low=row["d_rep_low"],
         high=row["d_rep_high"],
         n=int(row["n_prompts"] or 1),
-        unit="directions",
+        unit="dimensions",
         method=f"participation ratio of hidden states, {of_layers}; {how}",
         caveats=(limit, *(() if n_layers > 1 else (NONE_RECORDED,)), *about),
     )

@@ -32,8 +32,9 @@ def sentences(
 def _held(models: pl.DataFrame, profiles: pl.DataFrame) -> str:
     n_intervals = models.drop_nulls("mean_low").height
     n_profiles = profiles["label"].n_unique() if profiles.height else 0
+    n_models, n_ways = models["model_id"].n_unique(), models["measured_by"].n_unique()
     return (
-        f"{counted(models.height, 'measured model')} by {models['measured_by'].n_unique()} instruments or prompts; "
+        f"{counted(models.height, 'row')} of {n_models} measured models by {n_ways} instruments or prompts; "
         f"{n_profiles} have a profile over layers, {n_intervals} an interval over prompts."
     )
 

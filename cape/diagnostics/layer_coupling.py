@@ -214,7 +214,7 @@ def _range_of_d_rep(models: pl.DataFrame) -> list[Estimate]:
                 low=float(values.min()),
                 high=float(values.max()),
                 n=rows.height,
-                unit="directions",
+                unit="dimensions",
                 method="median over models, the ends are the lowest and highest model; n counts models",
                 caveats=("the ends are models, not a confidence interval",),
             )

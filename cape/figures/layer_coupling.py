@@ -300,7 +300,7 @@ def coupling_and_dimension(result: Result, theme: str) -> go.Figure:
         return look.empty_figure(theme, "No dimension of hidden states is measured in this selection.")
     both = [row for row in rows if row["coupling"] is not None]
     figure = look.new_figure(
-        theme, x_title="Coupling of hidden states (cosine)", y_title="d_rep (directions)", height=440
+        theme, x_title="Coupling of hidden states (cosine)", y_title="d_rep (dimensions)", height=440
     )
     names = list(dict.fromkeys(row["measured_by"] for row in both))
     for place, name in enumerate(names):

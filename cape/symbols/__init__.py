@@ -20,6 +20,7 @@ from cape.symbols import (
     loss_blindness,
     model_organism,
     ode_explorer,
+    output_projection,
     predictions,
     residual_field,
     steering,
@@ -49,6 +50,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *head_coupling.QUANTITIES,
     *steering.QUANTITIES,
     *layer_coupling.QUANTITIES,
+    *output_projection.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -32,7 +32,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         symbol="d_rep",
         name="dimension of hidden states",
-        unit="directions",
+        unit="dimensions",
         definition="Participation ratio of the covariance spectrum of hidden states over prompts; not the d_eff of "
         "benchmarks.",
         section=f"{A} 7.3",
@@ -40,7 +40,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         symbol="d_rep_range",
         name="range of d_rep over models",
-        unit="directions",
+        unit="dimensions",
         definition="Median of d_rep over the models of one instrument, with the lowest and the highest.",
         section=f"{A} 7.3",
     ),

@@ -37,14 +37,17 @@ ruled as (
     select
         *,
         case
-            when probe like 'organism\_%' escape '\' then 'multiple_choice'
+            when probe like 'organism\_%' escape '\' then 'multiple choice answers'
             when probe = 'gamma12' then 'not stated'
-            when says_attention or starts_with(probe, 'tl_attn_') then 'attention_pattern'
-            when starts_with(probe, 'proj_') then 'output_projection'
-            when starts_with(probe, 'hidden_coupling') or probe = 'd_rep' then 'hidden_state'
-            when probe in ('early_layer_coupling', 'late_layer_coupling') then 'hidden_state'
-            when source_says ilike '%attention-pattern%' then 'attention_pattern'
-            when source_says ilike '%per-head hidden-unit%' then 'hidden_unit_by_head'
+            when says_attention or starts_with(probe, 'tl_attn_') then 'attention patterns'
+            when starts_with(probe, 'proj_hidden') then 'hidden states'
+            when starts_with(probe, 'proj_output') then 'output projection'
+            when starts_with(probe, 'proj_wide') then 'gelu of hidden states'
+            when starts_with(probe, 'proj_pca') then 'principal components of hidden states'
+            when starts_with(probe, 'hidden_coupling') or probe = 'd_rep' then 'hidden states'
+            when probe in ('early_layer_coupling', 'late_layer_coupling') then 'hidden states'
+            when source_says ilike '%attention-pattern%' then 'attention patterns'
+            when source_says ilike '%per-head hidden-unit%' then 'hidden units by head'
             else 'not stated'
         end as instrument,
         case
@@ -59,7 +62,7 @@ ruled as (
             when starts_with(probe, 'unit_coupling_hist') then 'heads'
             when probe like '%\_frac' escape '\' and starts_with(probe, 'proj_') then 'share of prompt pairs'
             when probe like '%\_frac' escape '\' then 'share of heads'
-            when probe = 'd_rep' then 'directions'
+            when probe = 'd_rep' then 'dimensions'
             when probe = 'gamma12' then 'pp/pp'
             else 'cosine'
         end as unit,

@@ -15,7 +15,7 @@ from cape.lake.land import SourceRecord, land_tables
 from cape.lake.shards import SHARD_SCHEMA
 
 COMMON: dict[str, Any] = {
-    "revision": "main", "backend": "hooks", "instrument": "head_output", "unit": "cosine", "n_prompts": 32,
+    "revision": "main", "backend": "hooks", "instrument": "head outputs", "unit": "cosine", "n_prompts": 32,
     "prompts_set": "contrast", "prompts_hash": "abc", "config_hash": "c0", "dtype": "float32", "device": "cpu",
     "versions": "{}", "position": "last",
 }  # fmt: skip

@@ -62,7 +62,7 @@ def test_planted_models_are_counted_with_wilsons_interval(planted: Callable[...,
     text += rows_of("bloom-560m", 1.0, 0.0, 0.43)
     lake = planted(recorded={"planted": text}, notes="per-head hidden-unit coupling")
     result = diagnostics.run("head_coupling", {"resamples": 200}, lake)
-    share = by(result, "head_free_share", f"{NO_COMPETING}: hidden_unit_by_head; prompts: not stated")
+    share = by(result, "head_free_share", f"{NO_COMPETING}: hidden units by head; prompts: not stated")
     wilson = binomtest(2, 3).proportion_ci(method="wilson")
     assert (share.value, share.n) == (pytest.approx(200 / 3), 3)
     assert (share.low, share.high) == (pytest.approx(100 * wilson.low), pytest.approx(100 * wilson.high))
@@ -90,14 +90,14 @@ def test_rows_measured_here_and_recorded_ones_are_apart_and_treated_alike(plante
     cosines = [-0.9, -0.2, 0.05, 0.3, 0.6, 0.8, 0.9, 0.95]
     lake = planted(recorded={"old": text}, shards={"new": heads("pythia-160m", cosines)})
     result = diagnostics.run("head_coupling", {"resamples": 200}, lake)
-    found = by(result, "head_free_share", f"{NO_COMPETING}: head_output; prompts: contrast")
+    found = by(result, "head_free_share", f"{NO_COMPETING}: head outputs; prompts: contrast")
     assert (found.value, found.n) == (0.0, 1)
     here = by(result, "n_head_free", f"{NO_COMPETING}: families of the printed count, measured here")
     assert (here.value, here.n) == (0.0, 1)
     assert by(result, "head_cosine_median", "pythia-160m, new").value == pytest.approx(0.45)
     median = by(result, "head_cosine_median", "families of the printed count, measured here")
     assert median.value == pytest.approx(0.45)
-    one = diagnostics.run("head_coupling", {"measured_by": "head_output; prompts: contrast"}, lake)
+    one = diagnostics.run("head_coupling", {"measured_by": "head outputs; prompts: contrast"}, lake)
     assert set(one.table("models").frame["model_id"]) == {"pythia-160m"}
     lake.close()
 
@@ -136,8 +136,8 @@ def test_everything_alarmed_leaves_nothing_and_says_so(planted: Callable[..., La
 
 
 def test_an_unknown_instrument_is_refused_with_near_names(lake: Lake) -> None:
-    with pytest.raises(UnknownNameError, match="attention_pattern"):
-        diagnostics.run("head_coupling", {"measured_by": "attention patern"}, lake)
+    with pytest.raises(UnknownNameError, match="attention patterns"):
+        diagnostics.run("head_coupling", {"measured_by": "attention pattern"}, lake)
 
 
 def test_a_lake_without_heads_says_how_to_measure_them(planted: Callable[..., Lake]) -> None:
@@ -155,7 +155,7 @@ def test_the_printed_count_gives_its_printed_interval_and_the_rows_say_what_they
     coverage = result.table("coverage").frame
     measured = by(result, "n_head_measured", f"{NO_COMPETING}: families of the printed count, any instrument")
     assert coverage["n_models"].sum() == measured.value < printed.n
-    assert {"attention_pattern", "hidden_unit_by_head"} <= {
+    assert {"attention patterns", "hidden units by head"} <= {
         name.split(";")[0] for name in result.table("models").frame["measured_by"]
     }
 

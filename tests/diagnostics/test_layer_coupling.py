@@ -91,14 +91,14 @@ def test_a_planted_profile_has_its_slope_and_its_relative_depth(planted: Callabl
 
 
 def test_shards_bring_intervals_nulls_and_centred_profiles(planted: Callable[..., Lake]) -> None:
-    about = {"model_id": "pythia-70m", "instrument": "hidden_state"}
+    about = {"model_id": "pythia-70m", "instrument": "hidden states"}
     rows = [
         about | {"probe": probe, "layer": layer, "value": value + layer / 100, "low": value - 0.1, "high": value + 0.1}
         for layer in range(6)
         for probe, value in (("layer_coupling", 0.7), ("layer_coupling_null", 0.95), ("layer_coupling_centred", 0.2))
     ]
     rows += [
-        about | {"probe": "d_rep", "layer": layer, "value": 5.0 + layer, "unit": "directions"} for layer in range(6)
+        about | {"probe": "d_rep", "layer": layer, "value": 5.0 + layer, "unit": "dimensions"} for layer in range(6)
     ]
     rows += [
         about | {"probe": probe, "value": value, "low": value - 0.1, "high": value + 0.1}

@@ -31,7 +31,7 @@ def test_a_landed_shard_is_in_the_mart_with_its_interval(paths: LakePaths, tmp_p
     build_lake(paths)
     lake = Lake.open(paths)
     (row,) = lake.read("mart_probes", source_id="mine").iter_rows(named=True)
-    assert (row["origin"], row["measured_by"]) == ("measured here", "head_output; prompts: contrast")
+    assert (row["origin"], row["measured_by"]) == ("measured here", "head outputs; prompts: contrast")
     assert (row["family"], row["value"], row["low"], row["high"], row["layer"]) == ("Pythia", 0.5, 0.4, 0.6, 1)
     lake.close()
 

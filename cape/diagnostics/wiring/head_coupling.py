@@ -11,7 +11,7 @@ from cape.diagnostics._head_shares import LEFT_OUT, NINE_FAMILIES, NINE_HERE, PR
 from cape.diagnostics.wiring._common import side, undefined
 from cape.quantities import Estimate
 
-TL = "attention_pattern; prompts: not stated"
+TL = "attention patterns; prompts: not stated"
 QWEN_FILE = "amin-qwen-gen"
 NOT_INDEPENDENT = (
     "the only numbers are the author's own file; `cape probe` on these models gives independent ones, which "

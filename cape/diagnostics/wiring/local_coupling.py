@@ -84,6 +84,18 @@ LOCAL_COUPLING: tuple[Settles, ...] = (
         ),
     ),
     Settles(
+        claim_id="QWE-07",
+        reproduced=side(
+            {"gamma_small": Answer(symbol="mean_gamma_12", label="author Qwen2.5 up to 3.5 B")},
+            panel="author",
+            family="Qwen2.5",
+            max_b=3.5,
+        ),
+        supported=undefined(
+            "the independent panel holds no Qwen2.5 model; its Qwen, Qwen1.5 and Qwen2 are other generations"
+        ),
+    ),
+    Settles(
         claim_id="OLM-01",
         reproduced=side({"gamma12": OLMO_STEP}, panel=TEXT, family="OLMo", y=AS_PRINTED),
         supported=side({"gamma12": OLMO_STEP}, panel=INDEPENDENT, family="OLMo"),
