@@ -35,6 +35,9 @@ SAME_STRENGTH = 1e-9
 ALWAYS = (Matching.NONE,)
 BASE = str(ArmKind.BASE)
 MOVED_KINDS = (ArmKind.STEERED, ArmKind.PROMPT, ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.PAPER)
+KIND_ORDER = (
+    ArmKind.STEERED, ArmKind.RANDOM, ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.PROMPT, ArmKind.LAYER, ArmKind.PAPER,
+)  # fmt: skip
 PERCENT, PP = "% of questions", "percentage points"
 ARM_COLUMNS = (
     "arm", "kind", "matching", "layer", "strength", "strength_share", "n_questions", "mc1_pct", "mc1_low", "mc1_high",
@@ -88,17 +91,16 @@ def stored_summaries(read: Read) -> pl.DataFrame:
 
 
 def stored_card(read: Read, *, model: str) -> Card | None:
-    """Return the stored scorecard of a model, or None where nothing is stored.
+    """Return the stored scorecard of a model, or None where no scorecard at all is stored.
 
     model : a model_id, or LARGEST. Raises UnknownNameError, with near names, for a model without a scorecard.
     """
     summaries = stored_summaries(read)
-    if summaries.is_empty() and model == LARGEST:
+    if summaries.is_empty():
         return None
     names = summaries["model_id"].to_list()
     if model != LARGEST and model not in names:
-        known = did_you_mean(model, names) if names else "No scorecard is stored yet."
-        raise UnknownNameError(f"There is no stored scorecard of {model!r}. {known}")
+        raise UnknownNameError(f"There is no stored scorecard of {model!r}. {did_you_mean(model, names)}")
     chosen = _largest(summaries) if model == LARGEST else model
     frames = {
         name: read(f"mart_steering_{name}", model_id=chosen) for name in ("arms", "effects", "histogram", "generations")
@@ -220,7 +222,24 @@ def shown_effects(card: Card, *, measure: str, compare_at: str) -> pl.DataFrame:
     compared = (is_steered & against.is_in([*single, drawn])) | (arm.is_in([*single, drawn]) & (against == BASE))
     is_truth = (metric == MEASURES[measure]) & compared
     is_damage = (metric == Metric.CAPABILITY) & (against == BASE) & (is_steered | arm.is_in([*single, drawn]))
-    return card.effects.filter(is_truth | is_damage)
+    return _in_order(card.effects.filter(is_truth | is_damage), measure=measure)
+
+
+def _by_kind(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the steered arm first, the kinds in their order."""
+    return rows.sort(_place_of_kind(), "arm")
+
+
+def _place_of_kind() -> pl.Expr:
+    places = {str(kind): place for place, kind in enumerate(KIND_ORDER)}
+    return pl.col("kind").replace_strict(places, default=len(places), return_dtype=pl.Int64)
+
+
+def _in_order(effects: pl.DataFrame, *, measure: str) -> pl.DataFrame:
+    """Return effects with the measure first, of the steered arm first, against no steering first."""
+    kind = _place_of_kind()
+    of_measure, of_base = pl.col("metric") != MEASURES[measure], pl.col("against") != BASE
+    return effects.sort(of_measure, "metric", kind, of_base, "arm", "against", maintain_order=True)
 
 
 def random_name(compare_at: str) -> str:
@@ -236,7 +255,8 @@ def _effects_table(card: Card, *, measure: str, compare_at: str) -> Table:
     )  # fmt: skip
     keys = ["arm", "against", "metric"]
     shown = shown_effects(card, measure=measure, compare_at=compare_at).select(*keys).with_columns(is_shown=True)
-    frame = card.effects.select(columns).join(shown, on=keys, how="left", maintain_order="left")
+    every = _in_order(card.effects.select(columns), measure=measure)
+    frame = every.join(shown, on=keys, how="left", maintain_order="left")
     frame = frame.with_columns(pl.col("is_shown").fill_null(value=False))
     units = dict.fromkeys(("moved_wrong_pct", "moved_right_pct"), PERCENT)
     return Table(name="effects", title="Paired effects on the test questions", frame=frame, units=units)
@@ -244,10 +264,10 @@ def _effects_table(card: Card, *, measure: str, compare_at: str) -> Table:
 
 def _moves_table(card: Card, compared: pl.DataFrame) -> Table:
     """How far questions moved, for the compared arms but other layers and strengths, the steered arm first."""
-    order = {kind: place for place, kind in enumerate(MOVED_KINDS)}
-    kept = compared.filter(pl.col("kind").is_in(MOVED_KINDS) & (pl.col("matching") != Matching.GRID))
+    of_chosen = ~pl.col("matching").is_in([Matching.GRID, Matching.PROMPT_KL])
+    kept = compared.filter(pl.col("kind").is_in(MOVED_KINDS) & of_chosen)
     frame = card.histogram.join(kept.select("arm", "kind"), on="arm", how="inner")
-    frame = frame.sort(pl.col("kind").replace_strict(order, return_dtype=pl.Int64), "arm", "low")
+    frame = frame.sort(_place_of_kind(), "arm", "low")
     shown = frame.select("arm", "kind", "low", "high", "n_questions")
     return Table(name="moves", title="How far questions moved", frame=shown, units={"low": PP, "high": PP})
 
@@ -256,7 +276,7 @@ def _answers_table(arms: pl.DataFrame) -> Table:
     """Shares of questions whose answer changed, became right and became wrong, one row per arm."""
     columns = ("changed_pct", "corrected_pct", "broken_pct")
     kept = arms.filter((pl.col("kind") != ArmKind.BASE) & (pl.col("matching") != Matching.GRID))
-    frame = kept.select("arm", "kind", "matching", "n_questions", *columns)
+    frame = _by_kind(kept).select("arm", "kind", "matching", "n_questions", *columns)
     return Table(
         name="answers",
         title="Answers changed and answers corrected",

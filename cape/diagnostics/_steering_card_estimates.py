@@ -324,7 +324,8 @@ def _effect_words(rows: pl.DataFrame, measure: str) -> Iterable[str]:
         against = "no steering" if row["against"] == BASE else row["against"]
         p = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}, {row['p_test']}"
         is_moved = row["moved_wrong_pct"] is not None and row["against"] == BASE
-        moved = f"; {row['moved_wrong_pct']:.0f} % of questions moved the wrong way" if is_moved else ""
+        items = "items" if row["metric"] == Metric.CAPABILITY else "questions"
+        moved = f"; {row['moved_wrong_pct']:.0f} % of {items} moved the wrong way" if is_moved else ""
         yield (
             f"Against {against}, {what} moves by {row['value']:+.2g} {row['unit']} "
             f"(95% {row['low']:.2g} to {row['high']:.2g}{p}){moved}."
