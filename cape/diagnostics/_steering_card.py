@@ -139,6 +139,7 @@ def card_tables(card: Card, *, measure: str, damage: str, compare_at: str) -> li
         _arms_table(card),
         _plane_table(compared, measure=measure, damage=damage),
         _grid_table(card, measure=measure),
+        _scorecard_table(card, compared, measure=measure, compare_at=compare_at),
         _effects_table(card, measure=measure, compare_at=compare_at),
         _moves_table(card, compared),
         _answers_table(compared),
@@ -240,6 +241,38 @@ def _in_order(effects: pl.DataFrame, *, measure: str) -> pl.DataFrame:
     kind = _place_of_kind()
     of_measure, of_base = pl.col("metric") != MEASURES[measure], pl.col("against") != BASE
     return effects.sort(of_measure, "metric", kind, of_base, "arm", "against", maintain_order=True)
+
+
+def _scorecard_table(card: Card, compared: pl.DataFrame, *, measure: str, compare_at: str) -> Table:
+    """One row per compared arm: scores, paired effects on truth and capability, damage, and what answers did.
+
+    The random directions are one row: means over them, with the central range of their effects.
+    """
+    scores = ["mc1_pct", "mc2_pct", "capability_pct", "kl_nats", "cross_entropy_nats", "repetition_pct"]
+    answers = ["changed_pct", "corrected_pct", "broken_pct"]
+    is_random = pl.col("kind") == ArmKind.RANDOM
+    drawn = compared.filter(is_random).group_by("kind").agg(*(pl.col(name).mean() for name in [*scores, *answers]))
+    drawn = drawn.with_columns(
+        pl.lit(random_name(compare_at)).alias("arm"), *(pl.lit(None).alias(n) for n in ("layer", "strength"))
+    )
+    columns = ["arm", "kind", "layer", "strength", *scores, *answers]
+    single = compared.filter(~is_random & (pl.col("matching") != Matching.GRID)).select(columns)
+    rows = pl.concat([single, drawn.select(columns)], how="vertical_relaxed")
+    effects = shown_effects(card, measure=measure, compare_at=compare_at).filter(pl.col("against") == BASE)
+    for name, metric in (("effect", MEASURES[measure]), ("capability_change", Metric.CAPABILITY)):
+        mine = effects.filter(pl.col("metric") == metric).select(
+            "arm",
+            *(pl.col(end).alias(f"{name}{tail}") for end, tail in (("value", ""), ("low", "_low"), ("high", "_high"))),
+        )
+        rows = rows.join(mine, on="arm", how="left", maintain_order="left")
+    ends = [f"{name}{tail}" for name in ("effect", "capability_change") for tail in ("", "_low", "_high")]
+    units = {**dict.fromkeys(ends, PP), **dict.fromkeys([*scores[:2], *answers], PERCENT)}
+    units |= {"capability_pct": "% of items", "repetition_pct": "% of word pairs"}
+    units |= dict.fromkeys(("kl_nats", "cross_entropy_nats"), "nats per word")
+    frame = _by_kind(rows).select("arm", *ends, *scores, *answers, "layer", "strength")
+    return Table(
+        name="scorecard", title=f"Scorecard: {measure} against no steering, and damage", frame=frame, units=units
+    )
 
 
 def random_name(compare_at: str) -> str:
