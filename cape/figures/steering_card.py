@@ -16,7 +16,7 @@ from cape.quantities import Result
 EMPTY = "No scorecard is stored. Run one below, or with cape steer-eval."
 NO_DAMAGE = "This damage was not measured for these arms."
 RANDOM, STEERED = "random direction", "steered"
-MOST_MOVES = 4
+MOST_MOVES, SMALL_MARK = 4, 6
 LOG_DAMAGE = "KL to the unsteered model"  # spans decades; the model without steering has none and is the dotted line
 
 
@@ -269,12 +269,13 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
         style = ARM_STYLES[mine[0]["kind"]]
         figure.add_trace(
             go.Scatter(
-                x=[end for row in mine for end in (row["low"], row["high"])],
-                y=[row["n_questions"] for row in mine for _ in range(2)],
-                mode="lines",
-                line=style.line(theme),
+                x=[(row["low"] + row["high"]) / 2 for row in mine],
+                y=[row["n_questions"] for row in mine],
+                mode="lines+markers",
+                line={**style.line(theme), "shape": "hvh"},
+                marker={**style.marker(theme), "size": SMALL_MARK},
                 name=wrapped(_moved_name(result, arm), 40),
-                hovertext=[_move_hover(row) for row in mine for _ in range(2)],
+                hovertext=[_move_hover(row) for row in mine],
                 hovertemplate=HOVER,
             )
         )
