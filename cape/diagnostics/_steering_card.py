@@ -35,6 +35,9 @@ SAME_STRENGTH = 1e-9
 ALWAYS = (Matching.NONE,)
 BASE = str(ArmKind.BASE)
 MOVED_KINDS = (ArmKind.STEERED, ArmKind.PROMPT, ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.PAPER)
+KIND_ORDER = (
+    ArmKind.STEERED, ArmKind.RANDOM, ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.PROMPT, ArmKind.LAYER, ArmKind.PAPER,
+)  # fmt: skip
 PERCENT, PP = "% of questions", "percentage points"
 ARM_COLUMNS = (
     "arm", "kind", "matching", "layer", "strength", "strength_share", "n_questions", "mc1_pct", "mc1_low", "mc1_high",
@@ -88,17 +91,16 @@ def stored_summaries(read: Read) -> pl.DataFrame:
 
 
 def stored_card(read: Read, *, model: str) -> Card | None:
-    """Return the stored scorecard of a model, or None where nothing is stored.
+    """Return the stored scorecard of a model, or None where no scorecard at all is stored.
 
     model : a model_id, or LARGEST. Raises UnknownNameError, with near names, for a model without a scorecard.
     """
     summaries = stored_summaries(read)
-    if summaries.is_empty() and model == LARGEST:
+    if summaries.is_empty():
         return None
     names = summaries["model_id"].to_list()
     if model != LARGEST and model not in names:
-        known = did_you_mean(model, names) if names else "No scorecard is stored yet."
-        raise UnknownNameError(f"There is no stored scorecard of {model!r}. {known}")
+        raise UnknownNameError(f"There is no stored scorecard of {model!r}. {did_you_mean(model, names)}")
     chosen = _largest(summaries) if model == LARGEST else model
     frames = {
         name: read(f"mart_steering_{name}", model_id=chosen) for name in ("arms", "effects", "histogram", "generations")
@@ -137,6 +139,7 @@ def card_tables(card: Card, *, measure: str, damage: str, compare_at: str) -> li
         _arms_table(card),
         _plane_table(compared, measure=measure, damage=damage),
         _grid_table(card, measure=measure),
+        _scorecard_table(card, compared, measure=measure, compare_at=compare_at),
         _effects_table(card, measure=measure, compare_at=compare_at),
         _moves_table(card, compared),
         _answers_table(compared),
@@ -220,7 +223,56 @@ def shown_effects(card: Card, *, measure: str, compare_at: str) -> pl.DataFrame:
     compared = (is_steered & against.is_in([*single, drawn])) | (arm.is_in([*single, drawn]) & (against == BASE))
     is_truth = (metric == MEASURES[measure]) & compared
     is_damage = (metric == Metric.CAPABILITY) & (against == BASE) & (is_steered | arm.is_in([*single, drawn]))
-    return card.effects.filter(is_truth | is_damage)
+    return _in_order(card.effects.filter(is_truth | is_damage), measure=measure)
+
+
+def _by_kind(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with the steered arm first, the kinds in their order."""
+    return rows.sort(_place_of_kind(), "arm")
+
+
+def _place_of_kind() -> pl.Expr:
+    places = {str(kind): place for place, kind in enumerate(KIND_ORDER)}
+    return pl.col("kind").replace_strict(places, default=len(places), return_dtype=pl.Int64)
+
+
+def _in_order(effects: pl.DataFrame, *, measure: str) -> pl.DataFrame:
+    """Return effects with the measure first, of the steered arm first, against no steering first."""
+    kind = _place_of_kind()
+    of_measure, of_base = pl.col("metric") != MEASURES[measure], pl.col("against") != BASE
+    return effects.sort(of_measure, "metric", kind, of_base, "arm", "against", maintain_order=True)
+
+
+def _scorecard_table(card: Card, compared: pl.DataFrame, *, measure: str, compare_at: str) -> Table:
+    """One row per compared arm: scores, paired effects on truth and capability, damage, and what answers did.
+
+    The random directions are one row: means over them, with the central range of their effects.
+    """
+    scores = ["mc1_pct", "mc2_pct", "capability_pct", "kl_nats", "cross_entropy_nats", "repetition_pct"]
+    answers = ["changed_pct", "corrected_pct", "broken_pct"]
+    is_random = pl.col("kind") == ArmKind.RANDOM
+    drawn = compared.filter(is_random).group_by("kind").agg(*(pl.col(name).mean() for name in [*scores, *answers]))
+    drawn = drawn.with_columns(
+        pl.lit(random_name(compare_at)).alias("arm"), *(pl.lit(None).alias(n) for n in ("layer", "strength"))
+    )
+    columns = ["arm", "kind", "layer", "strength", *scores, *answers]
+    single = compared.filter(~is_random & (pl.col("matching") != Matching.GRID)).select(columns)
+    rows = pl.concat([single, drawn.select(columns)], how="vertical_relaxed")
+    effects = shown_effects(card, measure=measure, compare_at=compare_at).filter(pl.col("against") == BASE)
+    for name, metric in (("effect", MEASURES[measure]), ("capability_change", Metric.CAPABILITY)):
+        mine = effects.filter(pl.col("metric") == metric).select(
+            "arm",
+            *(pl.col(end).alias(f"{name}{tail}") for end, tail in (("value", ""), ("low", "_low"), ("high", "_high"))),
+        )
+        rows = rows.join(mine, on="arm", how="left", maintain_order="left")
+    ends = [f"{name}{tail}" for name in ("effect", "capability_change") for tail in ("", "_low", "_high")]
+    units = {**dict.fromkeys(ends, PP), **dict.fromkeys([*scores[:2], *answers], PERCENT)}
+    units |= {"capability_pct": "% of items", "repetition_pct": "% of word pairs"}
+    units |= dict.fromkeys(("kl_nats", "cross_entropy_nats"), "nats per word")
+    frame = _by_kind(rows).select("arm", *ends, *scores, *answers, "layer", "strength")
+    return Table(
+        name="scorecard", title=f"Scorecard: {measure} against no steering, and damage", frame=frame, units=units
+    )
 
 
 def random_name(compare_at: str) -> str:
@@ -236,7 +288,8 @@ def _effects_table(card: Card, *, measure: str, compare_at: str) -> Table:
     )  # fmt: skip
     keys = ["arm", "against", "metric"]
     shown = shown_effects(card, measure=measure, compare_at=compare_at).select(*keys).with_columns(is_shown=True)
-    frame = card.effects.select(columns).join(shown, on=keys, how="left", maintain_order="left")
+    every = _in_order(card.effects.select(columns), measure=measure)
+    frame = every.join(shown, on=keys, how="left", maintain_order="left")
     frame = frame.with_columns(pl.col("is_shown").fill_null(value=False))
     units = dict.fromkeys(("moved_wrong_pct", "moved_right_pct"), PERCENT)
     return Table(name="effects", title="Paired effects on the test questions", frame=frame, units=units)
@@ -244,10 +297,10 @@ def _effects_table(card: Card, *, measure: str, compare_at: str) -> Table:
 
 def _moves_table(card: Card, compared: pl.DataFrame) -> Table:
     """How far questions moved, for the compared arms but other layers and strengths, the steered arm first."""
-    order = {kind: place for place, kind in enumerate(MOVED_KINDS)}
-    kept = compared.filter(pl.col("kind").is_in(MOVED_KINDS) & (pl.col("matching") != Matching.GRID))
+    of_chosen = ~pl.col("matching").is_in([Matching.GRID, Matching.PROMPT_KL])
+    kept = compared.filter(pl.col("kind").is_in(MOVED_KINDS) & of_chosen)
     frame = card.histogram.join(kept.select("arm", "kind"), on="arm", how="inner")
-    frame = frame.sort(pl.col("kind").replace_strict(order, return_dtype=pl.Int64), "arm", "low")
+    frame = frame.sort(_place_of_kind(), "arm", "low")
     shown = frame.select("arm", "kind", "low", "high", "n_questions")
     return Table(name="moves", title="How far questions moved", frame=shown, units={"low": PP, "high": PP})
 
@@ -256,7 +309,7 @@ def _answers_table(arms: pl.DataFrame) -> Table:
     """Shares of questions whose answer changed, became right and became wrong, one row per arm."""
     columns = ("changed_pct", "corrected_pct", "broken_pct")
     kept = arms.filter((pl.col("kind") != ArmKind.BASE) & (pl.col("matching") != Matching.GRID))
-    frame = kept.select("arm", "kind", "matching", "n_questions", *columns)
+    frame = _by_kind(kept).select("arm", "kind", "matching", "n_questions", *columns)
     return Table(
         name="answers",
         title="Answers changed and answers corrected",

@@ -44,7 +44,7 @@ def card_estimates(card: Card, *, measure: str, compare_at: str) -> list[Estimat
             undefined("steering_effect", "no stored model", n=0, unit=PP, method="none", why=(NO_CARD,)),
         ]
     shown = shown_effects(card, measure=measure, compare_at=compare_at)
-    answers = [*_answers(card), *_corrected_by_random(card, compare_at=compare_at)]
+    answers = [*_answers(card), *_changed_by_paper(card), *_corrected_by_random(card, compare_at=compare_at)]
     return [*_effects(card, shown), *answers, *_moved(card), *_damage(card), *_direction(card)]
 
 
@@ -162,6 +162,24 @@ def _answer_counts(card: Card) -> tuple[int, tuple[int, int, int, int] | None]:
     if row["n_broken"] > n_right or row["n_corrected"] > n - n_right:
         return n, None
     return n, (row["n_changed"], row["n_corrected"], row["n_broken"], n_right)
+
+
+def _changed_by_paper(card: Card) -> list[Estimate]:
+    """Return the share of answers that the paper's tool changes: its statements, its layer, its strengths."""
+    rows = card.test.filter(pl.col("kind") == ArmKind.PAPER).drop_nulls("changed_pct")
+    return [
+        share(
+            round(row["changed_pct"] * row["n_questions"] / 100),
+            row["n_questions"],
+            what="test questions whose answer differs from the one without steering",
+        ).estimate(
+            symbol="answers_changed",
+            label=f"{card.model}: {row['arm']}",
+            unit=PERCENT,
+            caveats=("changed is not corrected",),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
 
 
 def _moved(card: Card) -> list[Estimate]:
@@ -306,7 +324,8 @@ def _effect_words(rows: pl.DataFrame, measure: str) -> Iterable[str]:
         against = "no steering" if row["against"] == BASE else row["against"]
         p = "" if row["p_value"] is None else f", p = {row['p_value']:.2g}, {row['p_test']}"
         is_moved = row["moved_wrong_pct"] is not None and row["against"] == BASE
-        moved = f"; {row['moved_wrong_pct']:.0f} % of questions moved the wrong way" if is_moved else ""
+        items = "items" if row["metric"] == Metric.CAPABILITY else "questions"
+        moved = f"; {row['moved_wrong_pct']:.0f} % of {items} moved the wrong way" if is_moved else ""
         yield (
             f"Against {against}, {what} moves by {row['value']:+.2g} {row['unit']} "
             f"(95% {row['low']:.2g} to {row['high']:.2g}{p}){moved}."

@@ -159,10 +159,10 @@ def model_words(standing: Standing) -> str:
     if about is None:
         return ""
     word, by_rule = tool_rule(about["cosine"])
+    place = f"{about['model_id']}, layer {about['layer']} of 0 to {about['n_layers'] - 1}"
     return (
-        f"{about['model_id']}, layer {about['layer']} of {about['n_layers']}, strength {about['strength']:.3g}: "
-        f"cos(truth) of the prompt is {about['cosine']:.3f}, which the paper's tool calls {word} "
-        f"and answers with strength {by_rule:g}."
+        f"{place}, strength {about['strength']:.3g} beside a state of norm {about['norm']:.3g}: cos(truth) of the "
+        f"prompt is {about['cosine']:.3f}, which the paper's tool calls {word} and answers with strength {by_rule:g}."
     )
 
 

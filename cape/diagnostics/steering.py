@@ -127,8 +127,15 @@ DIAGNOSTIC = Diagnostic(
             figure=truth_against_damage,
         ),
         Panel(
+            name="scorecard",
+            title="Scorecard",
+            tables=("scorecard",),
+            alt="One row per arm: paired effect on truth and change of capability with 95% intervals, scores, damage, "
+            "and the shares of answers changed, corrected and broken.",
+        ),
+        Panel(
             name="effects",
-            title="Scorecard: paired effects",
+            title="Paired effects",
             tables=("effects",),
             alt="One row per arm, comparison and metric: difference in percentage points with its paired 95% interval.",
             figure=paired_effects,

@@ -16,7 +16,8 @@ from cape.quantities import Result
 EMPTY = "No scorecard is stored. Run one below, or with cape steer-eval."
 NO_DAMAGE = "This damage was not measured for these arms."
 RANDOM, STEERED = "random direction", "steered"
-MOST_MOVES = 4
+MOST_MOVES, SMALL_MARK = 4, 6
+LOG_DAMAGE = "KL to the unsteered model"  # spans decades; the model without steering has none and is the dotted line
 
 
 def truth_against_damage(result: Result, theme: str) -> go.Figure:
@@ -24,13 +25,16 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
     rows = result.table("plane").frame.to_dicts()
     if not rows:
         return look.empty_figure(theme, EMPTY)
-    shown = [row for row in rows if row["damage"] is not None and row["truth_pct"] is not None]
+    is_log = result.params.get("damage") == LOG_DAMAGE
+    shown = [row for row in rows if row["truth_pct"] is not None and _has_place(row["damage"], is_log=is_log)]
     if not shown:
         return look.empty_figure(theme, NO_DAMAGE)
     damage, measure = (str(result.params.get(name)) for name in ("damage", "truth"))
     unit = result.table("plane").units["damage"]
     figure = look.new_figure(theme, x_title=f"{damage} ({unit})", y_title=f"{measure} (% of questions)", height=500)
-    base = next((row for row in shown if row["kind"] == "base"), None)
+    if is_log:
+        figure.update_xaxes(type="log", title_text=f"{damage} ({unit}, log scale)")
+    base = next((row for row in rows if row["kind"] == "base" and row["truth_pct"] is not None), None)
     if base is not None:
         muted = {"color": look.INK[theme].muted, "dash": "dot", "width": 1}
         figure.add_hline(y=base["truth_pct"], line=muted, annotation_text="without steering", layer="below")
@@ -41,7 +45,7 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
     chosen = next((row for row in shown if row["is_chosen"]), None)
     if chosen is not None:
         figure.add_annotation(
-            x=chosen["damage"],
+            x=look.log10_of([chosen["damage"]])[0] if is_log else chosen["damage"],
             y=chosen["truth_pct"],
             text="chosen strength",
             showarrow=True,
@@ -55,7 +59,7 @@ def truth_against_damage(result: Result, theme: str) -> go.Figure:
         theme,
         f"n = {shown[0]['n_questions']} test questions; bars 95%, left out for random directions. Controls at "
         f"{result.params.get('compare_at')} with the steered arm. Further right is more damage, except for capability.",
-        _missing(len(rows) - len(shown)),
+        _missing([row for row in rows if row not in shown and not (is_log and row["kind"] == "base")]),
     )
     return figure
 
@@ -76,8 +80,12 @@ def _plane_trace(rows: Sequence[Row], kind: str, style: look.Style, theme: str, 
     )
 
 
-def _missing(n: int) -> str:
-    return f"Not drawn: {counted(n, 'arm')} without this damage." if n else ""
+def _has_place(damage: float | None, *, is_log: bool) -> bool:
+    return damage is not None and (damage > 0 or not is_log)
+
+
+def _missing(rows: Sequence[Row]) -> str:
+    return f"Not drawn: {counted(len(rows), 'arm')} without this damage." if rows else ""
 
 
 def _plane_hover(row: Row, damage: str, unit: str) -> str:
@@ -261,12 +269,13 @@ def moves_by_question(result: Result, theme: str) -> go.Figure:
         style = ARM_STYLES[mine[0]["kind"]]
         figure.add_trace(
             go.Scatter(
-                x=[end for row in mine for end in (row["low"], row["high"])],
-                y=[row["n_questions"] for row in mine for _ in range(2)],
-                mode="lines",
-                line=style.line(theme),
+                x=[(row["low"] + row["high"]) / 2 for row in mine],
+                y=[row["n_questions"] for row in mine],
+                mode="lines+markers",
+                line={**style.line(theme), "shape": "hvh"},
+                marker={**style.marker(theme), "size": SMALL_MARK},
                 name=wrapped(_moved_name(result, arm), 40),
-                hovertext=[_move_hover(row) for row in mine for _ in range(2)],
+                hovertext=[_move_hover(row) for row in mine],
                 hovertemplate=HOVER,
             )
         )

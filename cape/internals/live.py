@@ -237,7 +237,8 @@ class _Process:
     def _last_words(self) -> str:
         status = self._process.wait()
         self._faults.seek(0)
-        said = self._faults.read().decode(errors="replace").strip()[-STDERR_CHARACTERS:]
+        lines = self._faults.read().decode(errors="replace").strip().splitlines()
+        said = lines[-1][:STDERR_CHARACTERS] if lines else ""  # the last line names the fault; the rest is for a log
         how = f"was ended by signal {-status} (out of memory?)" if status < 0 else f"ended with status {status}"
         return f"The process of the model {how}. Start the job again, with a smaller model if it was out of memory." + (
             f" It said: {said}" if said else ""

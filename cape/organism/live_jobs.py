@@ -1,8 +1,9 @@
 """What the live process does with a model: write a text without and with steering, or compute a scorecard.
 
-Events, each with its name under "event": "loading"; "model" (model_id, n_layers, d_model, layer, strength, cosine: of
-the prompt with the direction); "text" (side "before" or "after", text); "progress" (done, of, what); "end"; "error"
-(kind, message). A job ends with "end" or "error". What is written is greedy, so that a difference is steering's.
+Events, each with its name under "event": "loading"; "model" (model_id, n_layers, d_model, layer, strength; cosine and
+norm: of the state of the prompt's last word, the former with the direction); "text" (side "before" or "after", text);
+"progress" (done, of, what); "end"; "error" (kind, message). A job ends with "end" or "error". What is written is
+greedy, so that a difference is steering's.
 """
 
 from __future__ import annotations
@@ -88,10 +89,11 @@ class Bearer:
             )
         loaded = self._model(request)
         vector = self._vector(loaded, request)
-        cosine = float(vector.cosine(last_states(loaded, [prompt])[:, vector.layer])[0])
+        state = last_states(loaded, [prompt])[:, vector.layer]
+        cosine, norm = float(vector.cosine(state)[0]), float((state**2).sum() ** 0.5)
         strength = paper_strength(cosine) if mode == PAPER else float(request["strength"])
         about = {"model_id": loaded.model_id, "n_layers": loaded.n_layers, "d_model": loaded.d_model}
-        place = {"layer": vector.layer, "strength": strength, "cosine": cosine, "mode": mode}
+        place = {"layer": vector.layer, "strength": strength, "cosine": cosine, "norm": norm, "mode": mode}
         self._tell({"event": "model", **about, **place})
         new_words = int(request["new_words"])
         before = self._side(loaded, prompt, BEFORE, new_words, [])

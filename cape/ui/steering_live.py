@@ -35,6 +35,7 @@ from cape.ui import state
 FOLLOW_EVERY = "0.4s"
 FIRST_STRENGTH, FIRST_WORDS, STEP = 4.0, 12, 0.5
 MEGABYTE = 1_000_000
+MODEL_WIDTHS, CONTROL_WIDTHS = (1, 2), (1.7, 1, 1.2, 1)
 OWN = "my own prompt"
 
 
@@ -48,27 +49,28 @@ class Named:
 
 def choose_model() -> Named:
     """Draw the choice of a model and return it."""
-    kind = st.segmented_control("Model", model_kinds(), default=SHIPPED, required=True, key="steer_kind")
+    kind_place, place = st.columns(MODEL_WIDTHS)
+    kind = kind_place.segmented_control("Model", model_kinds(), default=SHIPPED, required=True, key="steer_kind")
     if kind == FOLDER:
-        folder = st.text_input("Folder with config.json and safetensors", key="steer_folder")
+        folder = place.text_input("Folder with config.json and safetensors", key="steer_folder")
         return Named(model=(folder or "").strip())
     if kind == HUB:
-        name = st.text_input("Hub id, as organisation/name", key="steer_hub")
+        name = place.text_input("Hub id, as organisation/name", key="steer_hub")
         return Named(model=(name or "").strip(), is_hub=True)
     held = shipped_models(LakePaths.from_environment())
     if not held:
-        st.info("The lake ships no checkpoint. Name a folder, or train one with `cape organism train --ship`.")
+        place.info("The lake ships no checkpoint. Name a folder, or train one with `cape organism train --ship`.")
         return Named(model="")
     names = list(held)
     largest = max(place for place, name in enumerate(names) if name.startswith(names[0].partition("/")[0]))
-    name = st.selectbox("Checkpoint", names, index=largest, key="steer_shipped", help="Recipe and shape.")
+    name = place.selectbox("Checkpoint", names, index=largest, key="steer_shipped", help="Recipe and shape.")
     return Named(model=str(held[name]))
 
 
 def write_box(named: Named) -> None:
     """Draw the controls of a text and, once there is a job, its progress or its result."""
     prompt = _prompt(named.model)
-    mode_place, layer_place, strength_place, words_place = st.columns(4)
+    mode_place, layer_place, strength_place, words_place = st.columns(CONTROL_WIDTHS)
     mode = mode_place.segmented_control("Strength by", MODES, default=CHOSEN, required=True, key="steer_mode")
     layer = layer_place.number_input(
         "Layer", min_value=0, value=None, step=1, key="steer_layer", placeholder="quarter depth",

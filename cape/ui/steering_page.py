@@ -33,13 +33,13 @@ def show_steering(diagnostic: Diagnostic) -> None:
 
 def _live() -> None:
     """Draw what can be run here; without torch, what to install. The endpoint needs no torch."""
+    named = choose_model() if can_run() else None
     writing, scoring, asking = st.tabs(["Before and after", "Scorecard", "Prompt only, by an endpoint"])
-    if can_run():
+    if named is not None:
         with writing:
-            model = choose_model()
-            write_box(model)
+            write_box(named)
         with scoring:
-            scorecard_box(model)
+            scorecard_box(named)
     else:
         for tab in (writing, scoring):
             with tab:

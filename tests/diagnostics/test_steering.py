@@ -168,6 +168,16 @@ def test_controls_are_shown_at_what_is_asked_beside_the_steered_arm(planted: Lak
     assert steered.filter("is_chosen")["matching"].to_list() == ["equal norm"]
 
 
+def test_the_scorecard_has_one_row_per_arm_and_one_for_the_random_directions(planted: Lake) -> None:
+    rows = on(planted).table("scorecard").frame
+    assert rows["arm"].is_unique().all() and rows["arm"][0] == "steered"
+    steered = rows.row(0, named=True)
+    assert (steered["effect"], steered["effect_low"], steered["capability_change"]) == (EFFECT + 2, EFFECT - 2, -1.0)
+    drawn = rows.filter(arm="mean of random directions, equal KL").row(0, named=True)
+    assert drawn["mc2_pct"] == pytest.approx(44.95) and drawn["effect"] == 0.5
+    assert not [arm for arm in rows["arm"] if arm.startswith("random ") or "0.25" in arm]
+
+
 def test_the_grid_is_of_validation_and_marks_the_chosen_cell(planted: Lake) -> None:
     grid = on(planted).table("grid").frame
     assert grid.height == 6 and set(grid["n_questions"]) == {40}

@@ -23,8 +23,9 @@ SMALL = "web/d4-l2"
 PATIENCE_S = 120
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _no_process_left() -> Iterator[None]:
+    """One process serves all tests, as it does on a server; the last of them cancels."""
     yield
     BENCH.stop()
 

@@ -1,7 +1,8 @@
 """Claims that `steering` settles.
 
 The paper's counts are those of the file self_align_across_nc1 of its repository; the runs of the deduplicated models,
-prompt by prompt with other prompts, are the nearest thing to independent rows.
+prompt by prompt with other prompts, are the nearest thing to independent rows of outputs changed. Nothing published
+judges an output, so what is corrected, kept and lost is measured on the organism.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from cape.quantities import Estimate
 
 LEVEL = 0.05  # of a two-sided test; the paper states none
 JUDGED_NOWHERE = "no published row says whether an output was right before or after steering"
+
+
+# Of the organism's web ladder, where truth falls and then rises with size: one where it falls, as the paper's tax
+# phase, and the largest, most of whose answers are right.
+TAX_MODEL, RIGHT_MODEL = "organism-web-d6-l2-seed0", "organism-web-d64-l3-seed0"
+RANDOM = "mean of random directions, equal KL"
+CAPABILITY = "steered less base, capability"
 
 
 def _run(model: str, file: str) -> dict[str, Answer]:
@@ -43,6 +51,13 @@ def _from_cosine(found: Estimate | None) -> str:
     return "cos(truth)" if found.low is not None and found.value == 100 else "not cos(truth) alone"
 
 
+def _all_kept(found: Estimate | None) -> str:
+    """Say true where every right answer stayed right, else how many did."""
+    if found is None or found.value is None:
+        return "undefined"
+    return "true" if found.value == 100 else f"{found.value:.0f}% of {found.n} right answers stayed right"
+
+
 TREND = {
     "trend": Answer(symbol="p_steering_trend", label=THREE_MODELS, words=_direction),
 }
@@ -66,7 +81,11 @@ STEERING: tuple[Settles, ...] = (
     Settles(
         claim_id="STE-04",
         reproduced=not_public(JUDGED_NOWHERE),
-        supported=not_public(JUDGED_NOWHERE),
+        supported=side(
+            {"corrected": Answer(symbol="steering_corrected", label=TAX_MODEL)},
+            context=(("steering_corrected", f"{TAX_MODEL}: {RANDOM}"), ("answers_changed", TAX_MODEL)),
+            scorecard=TAX_MODEL,
+        ),
     ),
     Settles(
         claim_id="STE-05",
@@ -76,7 +95,10 @@ STEERING: tuple[Settles, ...] = (
     Settles(
         claim_id="STE-06",
         reproduced=not_public(JUDGED_NOWHERE),
-        supported=not_public(JUDGED_NOWHERE),
+        supported=side(
+            {"unchanged": Answer(symbol="steering_kept_right", label=RIGHT_MODEL, words=_all_kept)},
+            scorecard=RIGHT_MODEL,
+        ),
     ),
     same(
         "STE-07",
@@ -88,7 +110,11 @@ STEERING: tuple[Settles, ...] = (
     Settles(
         claim_id="STE-08",
         reproduced=not_public("no capability score with and without steering is published"),
-        supported=not_public("no capability score with and without steering is published"),
+        supported=side(
+            {"capability_change": Answer(symbol="capability_change", label=f"{TAX_MODEL}: {CAPABILITY}")},
+            context=(("steering_effect", f"{TAX_MODEL}: steered less {RANDOM}, mc2"),),
+            scorecard=TAX_MODEL,
+        ),
     ),
     Settles(
         claim_id="STE-09",
