@@ -14,7 +14,9 @@ from cape.diagnostics._organism_turns import Turns
 from cape.internals.activations import HEADS, LAYERS
 from cape.internals.rows import INSTRUMENTS
 from cape.quantities import Estimate, Table
+from cape.stats.group_cosines import COMPETING as COMPETING_COSINE
 from cape.stats.inference import Inference
+from cape.stats.random_directions import random_cosine_below
 from cape.stats.replicates import replicate_mean
 
 MODEL = ("family", "replicate", "position", "d_model", "n_layers")
@@ -65,7 +67,13 @@ def _whole(rows: pl.DataFrame, probe: str, *, null: str = "", scale: float = 1.0
 
 
 def _competing(rows: pl.DataFrame) -> pl.DataFrame:
-    return _whole(rows, "head_comp_frac", scale=100.0)
+    """Return the share of competing heads beside that of random directions of a head's width."""
+    found = _whole(rows, "head_comp_frac", scale=100.0)
+    widths = rows.select(*MODEL, width=pl.col("d_model") // pl.col("n_heads")).unique()
+    both = found.join(widths, on=MODEL, how="left")
+    chance = [100 * random_cosine_below(COMPETING_COSINE, width=width) for width in both["width"]]
+    level = pl.Series(chance, dtype=pl.Float64)
+    return both.with_columns(null_low=level, null_high=level).drop("width")
 
 
 def _net(rows: pl.DataFrame) -> pl.DataFrame:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure
+import polars as pl
+
+from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure, Place
 from cape.diagnostics._organism_steering import Steering
 from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction
 from cape.organism.recipes import WEB
 from cape.quantities import Estimate
+from cape.stats.exact_trend import share
 
 NOT_PROBED = "The lake holds no probes of the organism: run `cape organism probe --ship`, then `cape build`."
 NOT_STEERED = "The lake holds no steering scorecards of the organism for these ladders."
@@ -36,22 +39,31 @@ def _pair(found: Found, measure: Measure) -> tuple[Estimate, Estimate] | None:
 
 
 def _heads(inside: Inside, found: Found) -> list[Statement]:
-    at = found.get((COMPETING.symbol, AT))
-    if at is None:
+    pair = _pair(found, COMPETING)
+    if pair is None:
         return []
     models = inside.of(WEB.name, COMPETING)
-    n_without = int((models["value"] == 0).sum())
-    is_none = n_without == models.height
-    verdict = HOLDS if is_none else FAILS if direction(at) == RISES else UNSETTLED
+    is_at = pl.col("place") == Place.AT
     return [
-        Statement(
-            statement="No heads compete inside, at the transition as elsewhere.",
-            verdict=verdict,
-            rule="no model of the web ladder has a competing head; it fails where the interval of their share at the "
-            "transition lies above zero",
-            evidence=f"{n_without} of {models.height} models have none; at the transition {said(at, COMPETING)}",
-        )
+        _no_heads("No heads compete at the transition.", pair[0], models.filter(is_at)),
+        _no_heads("No heads compete at other sizes.", pair[1], models.filter(~is_at)),
     ]
+
+
+def _no_heads(statement: str, competing: Estimate, models: pl.DataFrame) -> Statement:
+    n_without, n = int((models["value"] == 0).sum()), models.height
+    verdict = HOLDS if n_without == n else FAILS if direction(competing) == RISES else UNSETTLED
+    without = share(n_without, n, what="models")
+    chance = models["null_low"]
+    return Statement(
+        statement=statement,
+        verdict=verdict,
+        rule="no model of the web ladder has a competing head there; it fails where the interval of their share over "
+        "seeds lies above zero",
+        evidence=f"{n_without} of {n} models have none (Wilson {without.low:.0f} to {without.high:.0f} %); share of "
+        f"competing heads {said(competing, COMPETING)}; two random directions of a head's width would compete in "
+        f"{chance.min():.0f} to {chance.max():.0f} %",
+    )
 
 
 def _layers(found: Found) -> list[Statement]:

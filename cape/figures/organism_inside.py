@@ -17,8 +17,9 @@ EMPTY_STEERING = "The lake holds no steering scorecards of the organism for this
 UNITS = {"%": "% of heads"}
 PX_PER_PLOT = 190
 NOTE = (
-    "Bars: 95% over seeds, over prompts where there is one seed. Dotted: central 95% of shuffled group labels, or no "
-    "change. Open marker: the size nearest to where the myth is overcome."
+    "Bars: 95% over seeds, over prompts where there is one seed. Dotted, from the top: random directions of a head's "
+    "width; central 95% of shuffled group labels; no change; no change. Open marker: the size nearest to where the "
+    "myth is overcome."
 )
 STEERING_NOTE = (
     "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Open marker: "
