@@ -13,6 +13,7 @@ from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._organism_turns import Turns
 from cape.internals.activations import HEADS, LAYERS
 from cape.internals.rows import INSTRUMENTS
+from cape.organism.recipes import WEB
 from cape.quantities import Estimate, Table
 from cape.stats.group_cosines import COMPETING as COMPETING_COSINE
 from cape.stats.inference import Inference
@@ -190,6 +191,27 @@ def inside_estimates(inside: Inside, families: Sequence[str]) -> list[Estimate]:
         for measure in MEASURES
         for estimate in _estimates(inside.of(family, measure), family, measure)
     ]
+
+
+def control_estimates(inside: Inside, families: Sequence[str]) -> list[Estimate]:
+    """Return every measure of the recipes without a transition at the sizes before, at and after that of web text.
+
+    What differs between sizes there cannot be due to a transition, so this is the control of the web ladder.
+    """
+    places = {size: place for size, place in inside.of(WEB.name, COMPETING).select("position", "place").iter_rows()}
+    found = []
+    for family in families:
+        for measure in MEASURES:
+            rows = inside.of(family, measure)
+            if rows.is_empty() or not any(places.values()) or (rows["place"] != "").any():
+                continue
+            held = rows.with_columns(
+                place=pl.col("position").replace_strict(places, default="", return_dtype=pl.String)
+            )
+            for place in Place:
+                label = f"{family}: {measure.name}, sizes {place} the transition of {WEB.name} text"
+                found.append(_estimate(_by_seed(held, (place,)), label=label, measure=measure))
+    return found
 
 
 def _estimates(rows: pl.DataFrame, family: str, measure: Measure) -> list[Estimate]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure, Place
+from cape.diagnostics._organism_inside import COMPETING, DEPTH, MEASURES, OUTPUT, Inside, Measure, Place
 from cape.diagnostics._organism_steering import Steering
 from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction
+from cape.figures._text import counted
 from cape.organism.recipes import WEB
 from cape.quantities import Estimate
 from cape.stats.exact_trend import share
@@ -22,6 +23,27 @@ def mechanism(inside: Inside, estimates: Sequence[Estimate]) -> list[Statement]:
     """Return the statements on heads, layers and output that the probes of the web ladder can judge."""
     found = {(e.symbol, e.label.rpartition(", ")[2]): e for e in estimates if e.label.startswith(f"{WEB.name}: ")}
     return [*_heads(inside, found), *_layers(found), *_output(found)]
+
+
+def found_inside(estimates: Sequence[Estimate]) -> list[str]:
+    """Return what every measure is before, at and after a recipe's transition; of a control the competing heads."""
+    held: dict[tuple[str, Measure], list[Estimate]] = {}
+    for measure in MEASURES:
+        for e in estimates:
+            is_control = e.label.endswith(f"of {WEB.name} text")
+            is_placed = any(f"{place} the transition" in e.label for place in Place)
+            if e.symbol == measure.symbol and is_placed and (measure is COMPETING or not is_control):
+                held.setdefault((e.label.partition(": ")[0], measure), []).append(e)
+    return [_said_of(family, measure, each[: len(Place)]) for (family, measure), each in held.items()]
+
+
+def _said_of(family: str, measure: Measure, held: Sequence[Estimate]) -> str:
+    is_control = WEB.name in held[0].label.rpartition(", ")[2]
+    of = f"that of {WEB.name} text" if is_control else "the transition"
+    parts = "; ".join(f"{place} it {said(e, measure)}" for place, e in zip(Place, held, strict=True))
+    name = measure.name[:1].upper() + measure.name[1:]
+    about = ", which has no transition," if is_control else ""
+    return f"{name} with {family} text{about} by sizes around {of}: {parts} (n = {counted(held[0].n, 'seed')})."
 
 
 def not_looked_at(inside: Inside, steering: Steering) -> list[str]:
@@ -54,7 +76,7 @@ def _no_heads(statement: str, competing: Estimate, models: pl.DataFrame) -> Stat
     n_without, n = int((models["value"] == 0).sum()), models.height
     verdict = HOLDS if n_without == n else FAILS if direction(competing) == RISES else UNSETTLED
     without = share(n_without, n, what="models")
-    chance = models["null_low"]
+    chance = models["null_low"].to_numpy()
     return Statement(
         statement=statement,
         verdict=verdict,

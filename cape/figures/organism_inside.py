@@ -18,11 +18,11 @@ UNITS = {"%": "% of heads"}
 PX_PER_PLOT = 190
 NOTE = (
     "Bars: 95% over seeds, over prompts where there is one seed. Dotted, from the top: random directions of a head's "
-    "width; central 95% of shuffled group labels; no change; no change. Open marker: the size nearest to where the "
+    "width; central 95% of shuffled group labels; no change; no change. Vertical: the size nearest to where the "
     "myth is overcome."
 )
 STEERING_NOTE = (
-    "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Open marker: "
+    "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Vertical: "
     "the size nearest to where the myth is overcome."
 )
 STEERING_PLOTS = {  # column stem in the table: what it is, unit
@@ -84,6 +84,8 @@ def _plots(rows: Sequence[Row], theme: str) -> go.Figure:
         for place, family in enumerate(families):
             style = look.FAMILY_STYLES[place % len(look.FAMILY_STYLES)]
             _add_family(figure, [row for row in shown if row["family"] == family], style, theme, line)
+        for size in dict.fromkeys(row["position"] for row in shown if row["place"] == "at"):
+            figure.add_vline(x=size, line={"color": look.INK[theme].muted, "dash": "dash", "width": 1}, row=line, col=1)
         figure.update_yaxes(title_text=UNITS.get(shown[0]["unit"], shown[0]["unit"]), row=line)
     look.size_axis(figure, [row["position"] for row in rows], title="")
     figure.update_xaxes(title_text="")
@@ -93,7 +95,7 @@ def _plots(rows: Sequence[Row], theme: str) -> go.Figure:
 
 
 def _add_family(figure: go.Figure, rows: Sequence[Row], style: look.Style, theme: str, line: int) -> None:
-    """Add the line of one recipe, its null as dotted lines and an open marker at the transition."""
+    """Add the line of one recipe and its null as dotted lines."""
     if not rows:
         return
     colour, family = style.colour(theme), rows[0]["family"]
@@ -112,14 +114,12 @@ def _add_family(figure: go.Figure, rows: Sequence[Row], style: look.Style, theme
             row=line,
             col=1,
         )
-    marker = style.marker(theme)
-    symbols = [f"{style.symbol}-open" if row["place"] == "at" else style.symbol for row in rows]
     figure.add_trace(
         go.Scatter(
             x=[row["position"] for row in rows],
             y=[row["value"] for row in rows],
             mode="lines+markers",
-            marker={**marker, "symbol": symbols},
+            marker=style.marker(theme),
             line=style.line(theme),
             error_y=interval_bars(rows, "value", "low", "high", colour=colour),
             name=plain(family),

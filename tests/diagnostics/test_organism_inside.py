@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 from cape import diagnostics
+from cape.diagnostics._organism_inside import COMPETING, Inside, control_estimates
+from cape.diagnostics._organism_mechanism import found_inside
 from cape.figures.organism_inside import inside_by_size, steering_by_size
 from cape.figures.theme import THEMES
 from cape.internals.activations import HEADS, LAYERS
@@ -166,6 +168,25 @@ def test_steered_models_stand_in_their_places_with_changed_apart_from_corrected(
     label = f"web: d {LADDER[0].d_model} x {LADDER[0].n_layers}, seed 0, before the transition"
     assert result.estimate("organism_steering", label).value == 10.0
     assert result.estimate("organism_changed", label).value == 90.0
+
+
+def test_a_recipe_without_a_transition_is_the_control_at_the_same_sizes() -> None:
+    """Both recipes have the same share of competing heads at every size, so none of it is the transition's."""
+    places = dict(zip((1.0, 2.0, 3.0), ("before", "at", "after"), strict=True))
+    rows = [
+        {"family": family, "replicate": str(seed), "position": size, "d_model": 4, "n_layers": 2,
+         "measure": COMPETING.name, "value": 30 - 10 * size + seed, "place": places[size] if family == "web" else ""}
+        for family in ("web", "curated") for seed in range(3) for size in places
+    ]  # fmt: skip
+    inside = Inside(frame=pl.DataFrame(rows).with_columns(low=None, high=None, null_low=None, null_high=None))
+    found = {e.label: e for e in control_estimates(inside, ["web", "curated"])}
+    assert [e.value for e in found.values()] == [21.0, 11.0, 1.0] and {e.n for e in found.values()} == {3}
+    assert list(found)[0] == "curated: competing heads, sizes before the transition of web text"
+    said = found_inside(list(found.values()))
+    assert len(said) == 1 and "which has no transition" in said[0] and "before it 21.0 %" in said[0]
+    assert control_estimates(inside, ["curated"]) and not control_estimates(
+        Inside(frame=inside.frame.clear()), ["curated"]
+    )
 
 
 def test_figures_draw_planted_and_absent_rows(tmp_path: Path, lake_paths: LakePaths) -> None:
