@@ -1,4 +1,4 @@
-"""The command line: `build`, `add-score`, `search-laws`, `calibrate`, one command per diagnostic, `claims`, `sql`."""
+"""The command line: `build`, `ingest`, `report`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from cape import cli_calibrate, cli_organism, cli_probe, cli_steer, cli_sweep, diagnostics
+from cape import cli_calibrate, cli_ingest, cli_organism, cli_probe, cli_report, cli_steer, cli_sweep, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -50,6 +50,8 @@ app.command("calibrate")(cli_calibrate.calibrate)
 app.command("probe")(cli_probe.probe)
 app.command("steer")(cli_steer.steer)
 app.command("steer-eval")(cli_steer.steer_eval)
+app.command("ingest")(cli_ingest.ingest)
+app.command("report")(cli_report.report)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]

@@ -14,7 +14,7 @@ from rich.progress import MofNCompleteColumn, Progress
 
 from cape import calibration
 from cape.cli_options import taking
-from cape.lake import LakePaths, read_computed, write_computed
+from cape.lake import LakePaths, command_of_computed, read_computed, write_computed
 from cape.sweep import EXECUTORS
 from cape.sweep.laboratory import calibrate_by_sweep, check_whole
 
@@ -31,9 +31,15 @@ class CalibrateOptions:
     resamples: Annotated[int, typer.Option(help="Resamples of each bootstrap and permutation test.")] = 499
     workers: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0
     seed: Annotated[int, typer.Option(help="Seed that all draws follow from.")] = 0
+    groups: Annotated[str, typer.Option(help=f"Only these estimators: {', '.join(calibration.GROUPS)}.")] = ""
     executor: Annotated[
         str, typer.Option(help=f"{' or '.join(EXECUTORS)}: a submitit job per cell and world; or a pool.")
     ] = ""
+
+    @property
+    def answering(self) -> list[str]:
+        """Names of the groups of estimators; none: all."""
+        return [name.strip() for name in self.groups.split(",") if name.strip()]
 
     @property
     def command(self) -> str:
@@ -47,7 +53,12 @@ def calibrate(options: CalibrateOptions) -> None:
     names = [name.strip() for name in options.worlds.split(",") if name.strip()] or list(calibration.WORLD)
     chosen = calibration.cells_named(options.cells)
     jobs = calibration.plan(
-        chosen, names, n_simulations=options.simulations, n_resamples=options.resamples, seed=options.seed
+        chosen,
+        names,
+        n_simulations=options.simulations,
+        n_resamples=options.resamples,
+        seed=options.seed,
+        groups=options.answering,
     )
     paths = LakePaths.from_environment()
     folder = paths.built / "calibration" / calibration.fingerprint()
@@ -59,7 +70,7 @@ def calibrate(options: CalibrateOptions) -> None:
             calibration.merged(read_computed("calibration", paths=paths), found),
             paths=paths,
             from_lake_version="none: simulated",
-            command=options.command,
+            command=_commands(options, paths),
             seed=options.seed,
         )
     whole = len({(row["cell"], row["world"]) for row in found})
@@ -69,6 +80,14 @@ def calibrate(options: CalibrateOptions) -> None:
     if not is_whole:
         typer.echo("Cancelled. The same command goes on from here.", err=True)
         raise typer.Exit(CANCELLED)
+
+
+def _commands(options: CalibrateOptions, paths: LakePaths) -> str:
+    """Return the commands that made the stored simulations, this one last; one group says what it says among all."""
+    held = [command for command in command_of_computed("calibration", paths=paths).split("; ") if command]
+    if options.answering and held:
+        return "; ".join(held)
+    return "; ".join([*(command for command in held if command != options.command), options.command])
 
 
 def _in_pool(jobs: Sequence[calibration.Job], folder: Path, options: CalibrateOptions) -> bool:

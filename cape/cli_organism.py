@@ -95,7 +95,7 @@ def train(options: TrainOptions) -> None:
     new = tables_of(ladder_entries(records))["scores"].select(pl.all().cast(pl.String))
     compared = compare(new, held)
     _print_comparison(compared)
-    if not compared.is_repeated:
+    if compared.rows.height and not compared.is_repeated:
         raise typer.Exit(NOT_REPEATED)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     claims,
@@ -55,6 +56,7 @@ from cape.quantities import Result
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     overview.DIAGNOSTIC,
     analyze_model.DIAGNOSTIC,
+    bring_your_scores.DIAGNOSTIC,
     phase_diagram.DIAGNOSTIC,
     local_coupling.DIAGNOSTIC,
     critical_scale.DIAGNOSTIC,

@@ -75,7 +75,7 @@ def _remove_others(jobs: Sequence[recipes.Job], folder: Path) -> None:
 
 def _calibration_job(job: calibration.Job, folder: Path, n_simulations: int) -> Job:
     numbers = {"n_simulations": n_simulations, "n_resamples": job.n_resamples, "seed": job.seed}
-    what = {"cell": job.cell.name, "world": job.world, "numbers": numbers}
+    what = {"cell": job.cell.name, "world": job.world, "numbers": numbers, "groups": list(job.groups)}
     fixed = config_hash("calibration", {**what, "code": calibration.fingerprint()})
     done = folder / SWEEP_FOLDER / "done" / fixed
     return Job(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     core,
@@ -27,6 +28,7 @@ from cape.symbols import (
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
     *analyze_model.QUANTITIES,
+    *bring_your_scores.QUANTITIES,
     *calibration.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
