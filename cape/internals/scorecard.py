@@ -80,7 +80,7 @@ def run_scorecard(loaded: LoadedModel, sets: SteeringSets, config: SteerConfig, 
         check=counter.check,
         on_arm=counter.count,
     )
-    directions = learn(loaded, sets)
+    directions = learn(loaded, sets, seed=config.seed)
     measured, choice = _measured(bench, directions, config)
     tables = Tables(
         loaded=loaded,

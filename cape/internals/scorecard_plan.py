@@ -26,7 +26,7 @@ from cape.internals.steering_sets import SteeringSets, pairs_hash
 from cape.stats.steering_effect import is_matched, next_strength
 
 MOST_LAYERS = 6  # of a grid whose layers were not named
-MOST_TRIES = 8  # strengths tried to meet a KL
+MOST_TRIES = 12  # strengths tried to meet a KL
 RANDOM_MIN = 20  # random directions (DEFINITIONS 3.2)
 SHARES = (0.125, 0.25, 0.5, 1.0, 2.0)  # strengths of the grid, over the layer's mean norm
 RANDOM, SHUFFLED = 1, 2  # streams of the seed
@@ -65,7 +65,7 @@ class SteerConfig:
 class Directions:
     """Truth directions of every layer, what they were trained on, and the mean norm of each layer's output.
 
-    states : (2 n_pairs, n_layers, d_model) of the calibration statements. is_true : (2 n_pairs,).
+    states : (2 n_pairs, n_layers, d_model) of the calibration statements. is_true : (2 n_pairs,). seed : of controls.
     """
 
     vectors: tuple[SteeringVector, ...]
@@ -73,6 +73,7 @@ class Directions:
     states: Array = field(repr=False)
     is_true: NDArray[np.bool_] = field(repr=False)
     paper: SteeringVector
+    seed: int
 
     def term(self, vector: SteeringVector, share: float) -> Term:
         """Return a direction at a strength that is this share of its layer's mean norm."""
@@ -92,7 +93,7 @@ class Choice:
     words: str
 
 
-def learn(loaded: LoadedModel, sets: SteeringSets) -> Directions:
+def learn(loaded: LoadedModel, sets: SteeringSets, *, seed: int = 0) -> Directions:
     """Return the truth direction of every layer, and the paper's from its number of statements at its layer."""
     states, is_true = statement_states(loaded, sets.pairs)
     data_hash = pairs_hash(sets.pairs)
@@ -107,6 +108,7 @@ def learn(loaded: LoadedModel, sets: SteeringSets) -> Directions:
         states=states,
         is_true=is_true,
         paper=vector_from_states(states[:n, layer], is_true[:n], layer=layer, like=loaded, data_hash=pairs_hash(few)),
+        seed=seed,
     )
 
 
@@ -214,8 +216,11 @@ BASE_ARMS = {split: Arm(name="base", kind=ArmKind.BASE, matching=Matching.NONE, 
 
 def random_vectors(config: SteerConfig, vector: SteeringVector) -> list[SteeringVector]:
     """Return the random directions of a layer; each depends on the seed, the layer and its number only."""
-    streams = [np.random.default_rng([config.seed, RANDOM, vector.layer, n]) for n in range(config.n_random)]
-    return [random_vector(vector, rng) for rng in streams]
+    return [_random_vector(config.seed, vector, n) for n in range(config.n_random)]
+
+
+def _random_vector(seed: int, vector: SteeringVector, n: int) -> SteeringVector:
+    return random_vector(vector, np.random.default_rng([seed, RANDOM, vector.layer, n]))
 
 
 def shuffled_vector(config: SteerConfig, directions: Directions, vector: SteeringVector) -> SteeringVector:
@@ -230,22 +235,49 @@ def shuffled_vector(config: SteerConfig, directions: Directions, vector: Steerin
 
 def matched_arms(bench: Bench, directions: Directions, arms: Mapping[Arm, Scores]) -> Iterator[Arm]:
     """Yield the control arms again at the strength whose KL is that of the steered arm, and the steered arm at the
-    KL of prompt-only; arms that no strength brings there are left out."""
+    KL of prompt-only; arms that no strength brings there are left out.
+
+    For a random direction that is left out a further one is drawn, so that the rank test keeps its smallest p; as
+    many again are tried at most.
+    """
     held = {arm.name: arm for arm in arms}
     target, prompted = arms[held["steered"]].kl, arms[held["prompt only"]].kl
     kinds = (ArmKind.NEGATIVE, ArmKind.SHUFFLED, ArmKind.RANDOM, ArmKind.LAYER)
+    n_random = n_matched = 0
     for arm, scores in arms.items():
         if arm.kind in kinds:
-            yield from _matched(bench, directions, (arm, scores), target, Matching.KL)
-    yield from _matched(bench, directions, (held["steered"], arms[held["steered"]]), prompted, Matching.PROMPT_KL)
+            found = list(_matched(bench, directions, (arm, scores.kl), target, Matching.KL))
+            yield from found
+            n_random += arm.kind is ArmKind.RANDOM
+            n_matched += len(found) * (arm.kind is ArmKind.RANDOM)
+    yield from _further_random(
+        bench, directions, (held["steered"], target), n_lacking=n_random - n_matched, first=n_random
+    )
+    yield from _matched(bench, directions, (held["steered"], target), prompted, Matching.PROMPT_KL)
+
+
+def _further_random(
+    bench: Bench, directions: Directions, steered: tuple[Arm, float], *, n_lacking: int, first: int
+) -> Iterator[Arm]:
+    """Yield n_lacking further random directions at the KL of the steered arm, or as many as `first` tries give."""
+    arm, target = steered
+    term = arm.terms[0]
+    for n in range(first, 2 * first):
+        if n_lacking <= 0:
+            return
+        drawn = replace(term, vector=_random_vector(directions.seed, term.vector, n))
+        start = replace(arm, name=f"random {n}", kind=ArmKind.RANDOM, replicate=n, terms=(drawn,))
+        for found in _matched(bench, directions, (start, bench.kl(drawn.vector, drawn.strength)), target, Matching.KL):
+            n_lacking -= 1
+            yield found
 
 
 def _matched(
-    bench: Bench, directions: Directions, start: tuple[Arm, Scores], target: float, matching: Matching
+    bench: Bench, directions: Directions, start: tuple[Arm, float], target: float, matching: Matching
 ) -> Iterator[Arm]:
-    arm, scores = start
+    arm, kl = start
     term = arm.terms[0]
-    strength = matched_strength(bench, term, scores.kl, target)
+    strength = matched_strength(bench, term, kl, target)
     if strength is not None:
         found = replace(term, strength=strength)
         yield replace(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.errors import BadParameterError, NonFiniteActivationError
+from cape.internals.architecture import text_config
 from cape.internals.hidden_states import continuation, padded
 from cape.internals.models import LoadedModel
 from cape.internals.steering import Session
@@ -21,8 +22,8 @@ from cape.internals.steering_sets import Question
 from cape.internals.tokens import context_length
 from cape.stats.steering_effect import mc1_score, mc2_score
 
-PROMPTS_AT_ONCE = 16
-ROWS_AT_ONCE = 64  # choices that are run together after their prompts
+WORDS_AT_ONCE = 4096  # of the prompts and choices of one forward pass
+CELLS = 8_000_000  # probabilities held at once: choices x their words x alphabet
 Check = Callable[[], None]  # raises where the caller wants to stop
 
 
@@ -99,7 +100,7 @@ def score_choices(
 
     found: list[NDArray[np.float64]] = [np.zeros(0)] * len(items)
     with torch.no_grad():
-        for places in _batches(items):
+        for places in _batches(items, text_config(loaded.model).vocab_size):
             if check is not None:
                 check()
             held = [items[place] for place in places]
@@ -133,21 +134,22 @@ def choice_by_choice(
     return found
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[int]]:
+def _batches(items: Sequence[Item], alphabet: int) -> Iterator[list[int]]:
     """Yield places of items whose prompts are equally long, few enough to run together."""
     by_length: dict[int, list[int]] = {}
     for place, item in enumerate(items):
         by_length.setdefault(len(item.prompt), []).append(place)
-    for places in by_length.values():
+    for length, places in by_length.items():
         batch: list[int] = []
-        rows = 0
+        rows = longest = 0
         for place in places:
-            n_rows = len(items[place].choices)
-            if batch and (len(batch) == PROMPTS_AT_ONCE or rows + n_rows > ROWS_AT_ONCE):
+            choices = items[place].choices
+            rows, longest = rows + len(choices), max(longest, *map(len, choices))
+            words = (len(batch) + 1) * length + rows * (length + longest)  # the cache is held once per choice
+            if batch and (words > WORDS_AT_ONCE or rows * longest * alphabet > CELLS):
                 yield batch
-                batch, rows = [], 0
+                batch, rows, longest = [], len(choices), max(map(len, choices))
             batch.append(place)
-            rows += n_rows
         yield batch
 
 

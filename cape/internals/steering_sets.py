@@ -144,7 +144,7 @@ def read_sets(folder: Path = FOLDER, *, validation_share: float = 0.4) -> Steeri
     validation, test = split_by_question(questions, n_validation=round(validation_share * len(questions)))
     checked, control = split_by_question(capability, n_validation=round(validation_share * len(capability)))
     return SteeringSets(
-        name=f"cape/{folder.name}" if folder == FOLDER else folder.name,
+        name="shipped questions" if folder == FOLDER else folder.name,
         instruction=INSTRUCTION,
         pairs=tuple(_pair(row) for row in _rows(folder / STATEMENTS)),
         validation=validation,
