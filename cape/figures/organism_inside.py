@@ -22,11 +22,12 @@ NOTE = (
     "myth is overcome."
 )
 STEERING_NOTE = (
-    "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Vertical: "
-    "the size nearest to where the myth is overcome."
+    "Truth is that at the layer and strength chosen on other questions. Bars: 95% over test questions. Dotted: no "
+    "change. Vertical: the size nearest to where the myth is overcome."
 )
 STEERING_PLOTS = {  # column stem in the table: what it is, unit
-    "changed": ("answers changed by steering", "% of questions"),
+    "paper_changed": ("answers changed by steering, paper mode", "% of questions"),
+    "changed": ("answers changed, layer and strength chosen on other questions", "% of questions"),
     "effect": ("truth, steered less not steered", "points"),
     "beyond_random": ("that change less the mean of random directions", "points"),
 }
@@ -57,8 +58,8 @@ def steering_by_size(result: Result, theme: str) -> go.Figure:
 
 
 def _steering_row(held: Row, stem: str, measure: str, unit: str) -> Row:
-    end = "pct" if stem == "changed" else "pp"
-    level = None if stem == "changed" else 0.0
+    end = "pct" if stem.endswith("changed") else "pp"
+    level = None if stem.endswith("changed") else 0.0
     return {
         **held, "measure": measure, "unit": unit, "value": held[f"{stem}_{end}"], "low": held[f"{stem}_low"],
         "high": held[f"{stem}_high"], "null_low": level, "null_high": level, "n": held["n_questions"],

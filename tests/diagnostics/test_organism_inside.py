@@ -72,15 +72,20 @@ def _steer(jobs: list[Job], paths: LakePaths) -> None:
     """Plant scorecards: fewer answers change the larger the model is, and truth rises by 10 points at every size."""
     cards, effects = [], []
     for job in jobs:
-        changed = 180 - 25 * sorted(SIZES).index(n_params(job.shape))
+        changed = 180 - 22 * sorted(SIZES).index(n_params(job.shape))
         one = {name: _default(kind) for name, kind in SummaryRow.__annotations__.items()}
         cards.append(one | {"model_id": job.model_id, "n_test": 200, "layer": 1, "strength": 2.0})
-        for against, value in (("base", 10.0), ("mean of random directions", 8.0)):
+        for kind, against, value in (
+            ("steered", "base", 10.0),
+            ("steered", "mean of random directions, equal norm", 8.0),
+            ("paper mode", "base", -3.0),
+        ):
             row = {name: _default(kind) for name, kind in EffectRow.__annotations__.items()}
             effects.append(row | {
-                "model_id": job.model_id, "arm": "steered", "kind": "steered", "matching": "equal norm",
+                "model_id": job.model_id, "arm": kind, "kind": kind, "matching": "equal norm",
                 "against": against, "metric": "mc1", "value": value, "low": value - 5, "high": value + 5,
-                "unit": "pp", "n": 200, "n_changed": changed, "n_corrected": 30, "n_broken": 10,
+                "unit": "pp", "n": 200, "n_changed": changed - 1 * (kind == "steered"), "n_corrected": 30,
+                "n_broken": 10,
             })  # fmt: skip
     given = {"paths": paths, "from_lake_version": "none", "command": "planted", "seed": 0}
     write_computed("organism_steering_summary", cards, **given)
@@ -163,11 +168,13 @@ def test_steered_models_stand_in_their_places_with_changed_apart_from_corrected(
 ) -> None:
     result = _run(_lake(tmp_path, lake_paths.root, steered=True, **AS_PAPER))
     table = result.table("steering").frame.filter(pl.col("family") == "web").sort("position")
-    assert table["changed_pct"].to_list() == [(180 - 25 * place) / 2 for place in range(len(SIZES))]
+    assert table["paper_changed_pct"].to_list() == [(180 - 22 * place) / 2 for place in range(len(SIZES))]
+    assert table["changed_pct"].to_list() == [(179 - 22 * place) / 2 for place in range(len(SIZES))]
+    assert set(table["paper_effect_pp"]) == {-3.0} and set(table["beyond_random_pp"]) == {8.0}
     assert set(table["corrected_pct"]) == {15.0} and set(table["broken_pct"]) == {5.0}
     label = f"web: d {LADDER[0].d_model} x {LADDER[0].n_layers}, seed 0, before the transition"
     assert result.estimate("organism_steering", label).value == 10.0
-    assert result.estimate("organism_changed", label).value == 90.0
+    assert result.estimate("organism_changed", f"{label}, paper mode").value == 90.0
 
 
 def test_a_recipe_without_a_transition_is_the_control_at_the_same_sizes() -> None:
