@@ -13,8 +13,11 @@ from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._organism_turns import Turns
 from cape.internals.activations import HEADS, LAYERS
 from cape.internals.rows import INSTRUMENTS
+from cape.organism.recipes import WEB
 from cape.quantities import Estimate, Table
+from cape.stats.group_cosines import COMPETING as COMPETING_COSINE
 from cape.stats.inference import Inference
+from cape.stats.random_directions import random_cosine_below
 from cape.stats.replicates import replicate_mean
 
 MODEL = ("family", "replicate", "position", "d_model", "n_layers")
@@ -65,7 +68,13 @@ def _whole(rows: pl.DataFrame, probe: str, *, null: str = "", scale: float = 1.0
 
 
 def _competing(rows: pl.DataFrame) -> pl.DataFrame:
-    return _whole(rows, "head_comp_frac", scale=100.0)
+    """Return the share of competing heads beside that of random directions of a head's width."""
+    found = _whole(rows, "head_comp_frac", scale=100.0)
+    widths = rows.select(*MODEL, width=pl.col("d_model") // pl.col("n_heads")).unique()
+    both = found.join(widths, on=MODEL, how="left")
+    chance = [100 * random_cosine_below(COMPETING_COSINE, width=width) for width in both["width"]]
+    level = pl.Series(chance, dtype=pl.Float64)
+    return both.with_columns(null_low=level, null_high=level).drop("width")
 
 
 def _net(rows: pl.DataFrame) -> pl.DataFrame:
@@ -182,6 +191,27 @@ def inside_estimates(inside: Inside, families: Sequence[str]) -> list[Estimate]:
         for measure in MEASURES
         for estimate in _estimates(inside.of(family, measure), family, measure)
     ]
+
+
+def control_estimates(inside: Inside, families: Sequence[str]) -> list[Estimate]:
+    """Return every measure of the recipes without a transition at the sizes before, at and after that of web text.
+
+    What differs between sizes there cannot be due to a transition, so this is the control of the web ladder.
+    """
+    places = {size: place for size, place in inside.of(WEB.name, COMPETING).select("position", "place").iter_rows()}
+    found = []
+    for family in families:
+        for measure in MEASURES:
+            rows = inside.of(family, measure)
+            if rows.is_empty() or not any(places.values()) or (rows["place"] != "").any():
+                continue
+            held = rows.with_columns(
+                place=pl.col("position").replace_strict(places, default="", return_dtype=pl.String)
+            )
+            for place in Place:
+                label = f"{family}: {measure.name}, sizes {place} the transition of {WEB.name} text"
+                found.append(_estimate(_by_seed(held, (place,)), label=label, measure=measure))
+    return found
 
 
 def _estimates(rows: pl.DataFrame, family: str, measure: Measure) -> list[Estimate]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cape.diagnostics._organism_inside import COMPETING, DEPTH, OUTPUT, Inside, Measure
+import polars as pl
+
+from cape.diagnostics._organism_inside import COMPETING, DEPTH, MEASURES, OUTPUT, Inside, Measure, Place
 from cape.diagnostics._organism_steering import Steering
 from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction
+from cape.figures._text import counted
 from cape.organism.recipes import WEB
 from cape.quantities import Estimate
+from cape.stats.exact_trend import share
 
 NOT_PROBED = "The lake holds no probes of the organism: run `cape organism probe --ship`, then `cape build`."
 NOT_STEERED = "The lake holds no steering scorecards of the organism for these ladders."
@@ -19,6 +23,27 @@ def mechanism(inside: Inside, estimates: Sequence[Estimate]) -> list[Statement]:
     """Return the statements on heads, layers and output that the probes of the web ladder can judge."""
     found = {(e.symbol, e.label.rpartition(", ")[2]): e for e in estimates if e.label.startswith(f"{WEB.name}: ")}
     return [*_heads(inside, found), *_layers(found), *_output(found)]
+
+
+def found_inside(estimates: Sequence[Estimate]) -> list[str]:
+    """Return what every measure is before, at and after a recipe's transition; of a control the competing heads."""
+    held: dict[tuple[str, Measure], list[Estimate]] = {}
+    for measure in MEASURES:
+        for e in estimates:
+            is_control = e.label.endswith(f"of {WEB.name} text")
+            is_placed = any(f"{place} the transition" in e.label for place in Place)
+            if e.symbol == measure.symbol and is_placed and (measure is COMPETING or not is_control):
+                held.setdefault((e.label.partition(": ")[0], measure), []).append(e)
+    return [_said_of(family, measure, each[: len(Place)]) for (family, measure), each in held.items()]
+
+
+def _said_of(family: str, measure: Measure, held: Sequence[Estimate]) -> str:
+    is_control = WEB.name in held[0].label.rpartition(", ")[2]
+    of = f"that of {WEB.name} text" if is_control else "the transition"
+    parts = "; ".join(f"{place} it {said(e, measure)}" for place, e in zip(Place, held, strict=True))
+    name = measure.name[:1].upper() + measure.name[1:]
+    about = ", which has no transition," if is_control else ""
+    return f"{name} with {family} text{about} by sizes around {of}: {parts} (n = {counted(held[0].n, 'seed')})."
 
 
 def not_looked_at(inside: Inside, steering: Steering) -> list[str]:
@@ -36,22 +61,31 @@ def _pair(found: Found, measure: Measure) -> tuple[Estimate, Estimate] | None:
 
 
 def _heads(inside: Inside, found: Found) -> list[Statement]:
-    at = found.get((COMPETING.symbol, AT))
-    if at is None:
+    pair = _pair(found, COMPETING)
+    if pair is None:
         return []
     models = inside.of(WEB.name, COMPETING)
-    n_without = int((models["value"] == 0).sum())
-    is_none = n_without == models.height
-    verdict = HOLDS if is_none else FAILS if direction(at) == RISES else UNSETTLED
+    is_at = pl.col("place") == Place.AT
     return [
-        Statement(
-            statement="No heads compete inside, at the transition as elsewhere.",
-            verdict=verdict,
-            rule="no model of the web ladder has a competing head; it fails where the interval of their share at the "
-            "transition lies above zero",
-            evidence=f"{n_without} of {models.height} models have none; at the transition {said(at, COMPETING)}",
-        )
+        _no_heads("No heads compete at the transition.", pair[0], models.filter(is_at)),
+        _no_heads("No heads compete at other sizes.", pair[1], models.filter(~is_at)),
     ]
+
+
+def _no_heads(statement: str, competing: Estimate, models: pl.DataFrame) -> Statement:
+    n_without, n = int((models["value"] == 0).sum()), models.height
+    verdict = HOLDS if n_without == n else FAILS if direction(competing) == RISES else UNSETTLED
+    without = share(n_without, n, what="models")
+    chance = models["null_low"].to_numpy()
+    return Statement(
+        statement=statement,
+        verdict=verdict,
+        rule="no model of the web ladder has a competing head there; it fails where the interval of their share over "
+        "seeds lies above zero",
+        evidence=f"{n_without} of {n} models have none (Wilson {without.low:.0f} to {without.high:.0f} %); share of "
+        f"competing heads {said(competing, COMPETING)}; two random directions of a head's width would compete in "
+        f"{chance.min():.0f} to {chance.max():.0f} %",
+    )
 
 
 def _layers(found: Found) -> list[Statement]:

@@ -16,9 +16,14 @@ from cape.quantities import Estimate, Table
 from cape.stats.exact_trend import exact_trend, share
 
 SIGNIFICANCE = 0.05  # of the exact trend, two-sided
-COUNTS = {"changed": "n_changed", "corrected": "n_corrected", "broken": "n_broken"}
+COUNTS = {
+    f"{mode}{name}": f"{mode}n_{name}" for mode in ("", "paper_") for name in ("changed", "corrected", "broken")
+}  # "" : at the layer and strength chosen on other questions; paper_ : as the paper's tool chooses them
+MODES = {"layer and strength chosen on other questions": "n_changed", "paper mode": "paper_n_changed"}
 SHARES = tuple(f"{name}{end}" for name in COUNTS for end in ("_pct", "_low", "_high"))
-EFFECTS = tuple(f"{name}{end}" for name in ("effect", "beyond_random") for end in ("_pp", "_low", "_high"))
+EFFECTS = tuple(
+    f"{name}{end}" for name in ("effect", "beyond_random", "paper_effect") for end in ("_pp", "_low", "_high")
+)
 NEXT = "the next smaller size, the one nearest to where the myth is overcome, and the next larger one"
 
 
@@ -91,32 +96,38 @@ def steering_estimates(steering: Steering) -> list[Estimate]:
                 caveats=() if row["effect_low"] is not None else ("no interval is recorded",),
             )
         )
-        if row["n_changed"] is not None:
-            changed = share(row["n_changed"], row["n_questions"], what="test questions whose answer changes")
-            found.append(changed.estimate(symbol="organism_changed", label=label, unit="%"))
+        for mode, column in MODES.items():
+            if row[column] is not None:
+                changed = share(row[column], row["n_questions"], what=f"test questions whose answer changes, {mode}")
+                found.append(changed.estimate(symbol="organism_changed", label=f"{label}, {mode}", unit="%"))
     return found
 
 
 def steering_statements(steering: Steering) -> list[Statement]:
     """Return the paper's statements on steering that the scorecards around the web ladder's transition can judge."""
-    around = [row for row in steering.around(WEB.name) if row["n_changed"] is not None]
-    if len(around) < len(Place):
+    around = steering.around(WEB.name)
+    if len(around) < len(Place) or any(row["n_changed"] is None or row["paper_n_changed"] is None for row in around):
         return []
     return [_most_before(around), _corrects(around[0])]
 
 
 def _most_before(around: list[dict]) -> Statement:
-    trend = exact_trend([row["n_changed"] for row in around], [row["n_questions"] for row in around])
+    trend = exact_trend([row["paper_n_changed"] for row in around], [row["n_questions"] for row in around])
     p, way = trend.p_two_sided, trend.statistic
     settled = p is not None and way is not None and p < SIGNIFICANCE
     verdict = UNSETTLED if not settled or way is None else HOLDS if way < 0 else FAILS
-    told = ", ".join(f"{row['n_changed']} of {row['n_questions']} {row['place']}" for row in around)
+    told, corrected, chosen = (
+        ", ".join(f"{row[column]} {row['place']}" for row in around)
+        for column in ("paper_n_changed", "paper_n_corrected", "n_changed")
+    )
     return Statement(
         statement="Steering changes the most answers before the transition and the fewest after it.",
         verdict=verdict,
-        rule=f"the share of changed answers falls over {NEXT}, by an exact test of trend at p < {SIGNIFICANCE:g}; it "
-        "fails where the share rises",
-        evidence=f"changed answers: {told}; " + ("the test is undefined" if p is None else f"two-sided p = {p:.3g}"),
+        rule=f"with the paper's own layer and strengths the share of changed answers falls over {NEXT}, by an exact "
+        f"test of trend at p < {SIGNIFICANCE:g}; it fails where the share rises",
+        evidence=f"changed answers of {around[0]['n_questions']}: {told}; "
+        + ("the test is undefined" if p is None else f"two-sided p = {p:.3g}")
+        + f"; of them corrected: {corrected}; with layer and strength chosen on other questions changed: {chosen}",
     )
 
 

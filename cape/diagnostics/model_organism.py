@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._organism_inside import inside_estimates, inside_of, inside_table
+from cape.diagnostics._organism_inside import control_estimates, inside_estimates, inside_of, inside_table
 from cape.diagnostics._organism_levers import effects, lever_estimates, lever_table
-from cape.diagnostics._organism_mechanism import mechanism, not_looked_at
+from cape.diagnostics._organism_mechanism import found_inside, mechanism, not_looked_at
 from cape.diagnostics._organism_rows import (
     CHOSEN,
     MEASURES,
@@ -92,7 +92,8 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
     turning = [estimate for each in turns for estimate in turn_estimates(each)]
     levered = lever_estimates(found)
     inside = inside_of(read, turns)
-    seen = inside_estimates(inside, list(_main(by_size)))
+    main = list(_main(by_size))
+    seen = [*inside_estimates(inside, main), *control_estimates(inside, main)]
     steered = steering_of(read, turns)
     judged = [*statements(turning, levered), *mechanism(inside, seen), *steering_statements(steered)]
     return Outcome(
@@ -108,11 +109,11 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
             *curves,
             turning_table(turning),
             lever_table(found, levered),
-            inside_table(inside, list(_main(by_size))),
+            inside_table(inside, main),
             steering_table(steered),
             statement_table(judged),
         ),
-        sentences=(*sentences(turns, turning, levered, judged), *not_looked_at(inside, steered)),
+        sentences=(*sentences(turns, turning, levered, judged), *found_inside(seen), *not_looked_at(inside, steered)),
     )
 
 
@@ -239,7 +240,7 @@ DIAGNOSTIC = Diagnostic(
             tables=("inside",),
             alt="Plots by parameters on a log axis, one line per recipe of training text: share of competing heads, "
             "net coupling of heads with the range of shuffled labels, change of coupling from the first to the last "
-            "layer, and from hidden state to output; an open marker shows the size nearest to where the myth is "
+            "layer, and from hidden state to output; a vertical line marks the size nearest to where the myth is "
             "overcome.",
             figure=inside_by_size,
         ),

@@ -17,15 +17,17 @@ EMPTY_STEERING = "The lake holds no steering scorecards of the organism for this
 UNITS = {"%": "% of heads"}
 PX_PER_PLOT = 190
 NOTE = (
-    "Bars: 95% over seeds, over prompts where there is one seed. Dotted: central 95% of shuffled group labels, or no "
-    "change. Open marker: the size nearest to where the myth is overcome."
+    "Bars: 95% over seeds, over prompts where there is one seed. Dotted, from the top: random directions of a head's "
+    "width; central 95% of shuffled group labels; no change; no change. Vertical: the size nearest to where the "
+    "myth is overcome."
 )
 STEERING_NOTE = (
-    "Layer and strength are chosen on other questions. Bars: 95% over test questions. Dotted: no change. Open marker: "
-    "the size nearest to where the myth is overcome."
+    "Truth is that at the layer and strength chosen on other questions. Bars: 95% over test questions. Dotted: no "
+    "change. Vertical: the size nearest to where the myth is overcome."
 )
 STEERING_PLOTS = {  # column stem in the table: what it is, unit
-    "changed": ("answers changed by steering", "% of questions"),
+    "paper_changed": ("answers changed by steering, paper mode", "% of questions"),
+    "changed": ("answers changed, layer and strength chosen on other questions", "% of questions"),
     "effect": ("truth, steered less not steered", "points"),
     "beyond_random": ("that change less the mean of random directions", "points"),
 }
@@ -56,8 +58,8 @@ def steering_by_size(result: Result, theme: str) -> go.Figure:
 
 
 def _steering_row(held: Row, stem: str, measure: str, unit: str) -> Row:
-    end = "pct" if stem == "changed" else "pp"
-    level = None if stem == "changed" else 0.0
+    end = "pct" if stem.endswith("changed") else "pp"
+    level = None if stem.endswith("changed") else 0.0
     return {
         **held, "measure": measure, "unit": unit, "value": held[f"{stem}_{end}"], "low": held[f"{stem}_low"],
         "high": held[f"{stem}_high"], "null_low": level, "null_high": level, "n": held["n_questions"],
@@ -83,6 +85,8 @@ def _plots(rows: Sequence[Row], theme: str) -> go.Figure:
         for place, family in enumerate(families):
             style = look.FAMILY_STYLES[place % len(look.FAMILY_STYLES)]
             _add_family(figure, [row for row in shown if row["family"] == family], style, theme, line)
+        for size in dict.fromkeys(row["position"] for row in shown if row["place"] == "at"):
+            figure.add_vline(x=size, line={"color": look.INK[theme].muted, "dash": "dash", "width": 1}, row=line, col=1)
         figure.update_yaxes(title_text=UNITS.get(shown[0]["unit"], shown[0]["unit"]), row=line)
     look.size_axis(figure, [row["position"] for row in rows], title="")
     figure.update_xaxes(title_text="")
@@ -92,7 +96,7 @@ def _plots(rows: Sequence[Row], theme: str) -> go.Figure:
 
 
 def _add_family(figure: go.Figure, rows: Sequence[Row], style: look.Style, theme: str, line: int) -> None:
-    """Add the line of one recipe, its null as dotted lines and an open marker at the transition."""
+    """Add the line of one recipe and its null as dotted lines."""
     if not rows:
         return
     colour, family = style.colour(theme), rows[0]["family"]
@@ -111,14 +115,12 @@ def _add_family(figure: go.Figure, rows: Sequence[Row], style: look.Style, theme
             row=line,
             col=1,
         )
-    marker = style.marker(theme)
-    symbols = [f"{style.symbol}-open" if row["place"] == "at" else style.symbol for row in rows]
     figure.add_trace(
         go.Scatter(
             x=[row["position"] for row in rows],
             y=[row["value"] for row in rows],
             mode="lines+markers",
-            marker={**marker, "symbol": symbols},
+            marker=style.marker(theme),
             line=style.line(theme),
             error_y=interval_bars(rows, "value", "low", "high", colour=colour),
             name=plain(family),

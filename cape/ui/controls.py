@@ -94,6 +94,28 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
         return choice(name, about.label, listed, at, help_text=about.help)
     if about.choices:
         return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
+def _listed(about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> list[str] | None:
+    """Return what an option may be where the lake or another option says so, or None."""
+    if about.source == "panel or none":
+        return [NO_PANEL, *(row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"])]
+    if about.source == "compared family":
+        panel = params.get("compare_panel", NO_PANEL)
+        return [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
+    if about.source == "view":
+        return [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
+    if about.source == "frontier benchmark":
+        return lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
+    if about.source in PROBES:
+        return [EVERY, *measurements(lake.read, about.source)]
+    if about.source == "steering model":
+        return [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
+    return list(about.choices) or None
+
+
+    listed = _listed(about, default, lake, params)
+    if listed is not None:
+        place = listed.index(default) if default in listed else 0
+        return choice(name, about.label, listed, place, help_text=about.help)
     if about.low is None and about.high is None:
         return st.text_input(
             _label(about, lake, params), value=default, key=name, help=about.help, bind="query-params"
@@ -165,21 +187,3 @@ def stop_on(error: CapeError) -> None:
     """Show a deliberate error in place of the result and end the run."""
     st.error(str(error))
     st.stop()
-
-
-def _listed(source: str | None, default: Any, lake: Lake, params: Mapping[str, Any]) -> list[str]:
-    """Return the choices that an option takes from the lake; none for an option that takes none from there."""
-    if source == "panel or none":
-        return [NO_PANEL, *(row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"])]
-    if source == "compared family":
-        panel = params.get("compare_panel", NO_PANEL)
-        return [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
-    if source == "view":
-        return [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
-    if source == "frontier benchmark":
-        return lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
-    if source in PROBES:
-        return [EVERY, *measurements(lake.read, source)]
-    if source == "steering model":
-        return [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
-    return []

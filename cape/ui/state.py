@@ -15,6 +15,7 @@ NOTICES = "cape_notices"
 SELECTION = "cape_selection"
 LAW_SEARCH = "cape_law_search"
 ADDED = "cape_added_rows"
+STEERING = "cape_steering"
 OWN = "cape_own_scores"
 READ = "cape_own_reading"
 ROUND = "cape_own_round"
@@ -90,6 +91,16 @@ def drop_rows() -> None:
     st.session_state[ADDED] = ()
 
 
+def steering(name: str) -> Any:
+    """Return what this session keeps of steering under a name (its job, texts, scorecard), or None."""
+    return st.session_state.get(STEERING, {}).get(name)
+
+
+def keep_steering(name: str, value: Any) -> None:
+    """Keep something of steering for this session; a job ends with the session."""
+    st.session_state[STEERING] = {**st.session_state.get(STEERING, {}), name: value}
+
+
 def own() -> OwnScores | None:
     """Return the scores that this browser session brought, or None."""
     return st.session_state.get(OWN)
@@ -154,3 +165,5 @@ def steering(name: str) -> Any:
 def keep_steering(name: str, value: Any) -> None:
     """Keep something of steering for this session; a job ends with the session."""
     st.session_state[STEERING] = {**st.session_state.get(STEERING, {}), name: value}
+
+

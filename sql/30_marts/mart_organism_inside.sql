@@ -22,6 +22,13 @@ models as (
         and y = 'organism_truth'
 ),
 
+registry as (
+    select
+        model_id,
+        n_heads,
+    from int_models
+),
+
 joined as (
     select
         models.family,
@@ -31,6 +38,7 @@ joined as (
         models.model_id,
         models.d_model,
         models.n_layers,
+        registry.n_heads,
         probes.instrument,
         probes.backend,
         probes.prompts_set,
@@ -46,6 +54,8 @@ joined as (
     from probes
     inner join models
         on probes.model_id = models.model_id
+    inner join registry
+        on probes.model_id = registry.model_id
 )
 
 select * from joined

@@ -1,24 +1,33 @@
--- one row per model_id: what steering at the chosen layer and strength does to the answers of a model of the organism
+-- one row per model_id: what steering does to the answers of a model of the organism, as chosen and in paper mode
 with cards as (
     select * from stg_steering_scorecards
 ),
 
 effects as (
     select * from stg_steering_effects
-    where
-        metric = 'mc1'
-        and kind = 'steered'
-        and matching = 'equal norm'
+    where metric = 'mc1'
 ),
 
 against_base as (
     select * from effects
-    where against = 'base'
+    where
+        kind = 'steered'
+        and matching = 'equal norm'
+        and against = 'base'
 ),
 
 against_random as (
     select * from effects
-    where against = 'mean of random directions'
+    where
+        kind = 'steered'
+        and against = 'mean of random directions, equal norm'
+),
+
+paper_mode as (
+    select * from effects
+    where
+        kind = 'paper mode'
+        and against = 'base'
 ),
 
 models as (
@@ -62,6 +71,12 @@ joined as (
         against_random.value as beyond_random_pp,
         against_random.low as beyond_random_low,
         against_random.high as beyond_random_high,
+        paper_mode.value as paper_effect_pp,
+        paper_mode.low as paper_effect_low,
+        paper_mode.high as paper_effect_high,
+        paper_mode.n_changed as paper_n_changed,
+        paper_mode.n_corrected as paper_n_corrected,
+        paper_mode.n_broken as paper_n_broken,
     from cards
     inner join models
         on cards.model_id = models.model_id
@@ -69,6 +84,8 @@ joined as (
         on cards.model_id = against_base.model_id
     left join against_random
         on cards.model_id = against_random.model_id
+    left join paper_mode
+        on cards.model_id = paper_mode.model_id
 )
 
 select * from joined
