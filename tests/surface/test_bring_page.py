@@ -174,7 +174,7 @@ def test_uploaded_results_become_the_panel_with_their_own_standard_errors(as_zip
     assert [row["value"] for row in shown] == pytest.approx(expected.gamma.tolist())
     assert [row["low"] for row in shown] == pytest.approx(expected.fieller_low.tolist())
     findings = table_with(app, "severity", "file")
-    assert sum(row["severity"] == "accepted" for row in findings) == 3
+    assert findings and all(row["severity"] != "refused" for row in findings)
     assert lake.read("mart_panels", panel="mine").is_empty()
 
 
@@ -265,7 +265,9 @@ def test_a_panel_of_checkpoints_speaks_of_steps_on_every_coupling_and_dynamics_p
                 diagnostics.run(slug, given, held)
             continue
         result = diagnostics.run(slug, given, held)
-        texts = [t for e in result.estimates if not PRINTED.search(e.symbol + e.label) for t in (e.label, e.unit, e.method)]
+        texts = [
+            t for e in result.estimates if not PRINTED.search(e.symbol + e.label) for t in (e.label, e.unit, e.method)
+        ]
         texts += [t for t in result.sentences if "rinted" not in t]
         assert not [t for t in texts if re.search(r"log10 N|billion|\d B\b", t)], slug
         units = {unit for table in result.tables if table.name not in KEPT_TABLES for unit in table.units.values()}
