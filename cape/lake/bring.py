@@ -25,6 +25,7 @@ from cape.lake.paths import LakePaths
 from cape.lake.read import Lake
 
 INPUTS = "inputs.json"
+MAPPING = "mapping.toml"  # remembered beside the source: used again where no other is given
 WORK = "reading-"  # folders under built/ while files are read
 ITEM_KEY = ["model_id", "revision", "benchmark", "variant", "metric", "category"]
 ANSWER = "Say its family and size in a CSV (model_id, family, params_b) given with --models."
@@ -80,7 +81,8 @@ def _brought(given: Sequence[Path | str], options: BringOptions, paths: LakePath
     folder = paths.local / options.source.source_id
     held = read_inputs(folder)
     items_folder = None if options.is_dry else work / "items"
-    options = replace(options, read=replace(options.read, items_folder=items_folder))
+    mapping = options.read.mapping_file or (folder / MAPPING if (folder / MAPPING).is_file() else None)
+    options = replace(options, read=replace(options.read, items_folder=items_folder, mapping_file=mapping))
     lake = Lake.ensure(paths)
     try:
         reading = read_for(lake, given, options, paths, known_inputs=[entry["sha256"] for entry in held])
@@ -92,7 +94,7 @@ def _brought(given: Sequence[Path | str], options: BringOptions, paths: LakePath
     finally:
         lake.close()
     with as_it_was(folder, paths):
-        landed = _land(rows, reading, options.source, paths, work)
+        landed = _land(rows, reading, options, paths, work)
         built = build_lake(paths)
     return BringReport(reading=reading, landed=landed, lake_version=built.lake_version, n_superseded=n_superseded)
 
@@ -192,8 +194,9 @@ def _text_table(file: Path) -> pl.DataFrame:
 
 
 def _land(
-    rows: pl.DataFrame, reading: Reading, source: SourceRecord, paths: LakePaths, work: Path
+    rows: pl.DataFrame, reading: Reading, options: BringOptions, paths: LakePaths, work: Path
 ) -> tuple[LandedFile, ...]:
+    source = options.source
     folder = paths.local / source.source_id
     record = read_record(folder) if (folder / "source.toml").is_file() else {}
     tables = {"scores": work / "scores.csv"}
@@ -209,7 +212,11 @@ def _land(
     inputs = [entry for entry in read_inputs(folder) if entry["sha256"] not in known] + new
     (work / INPUTS).write_text(json.dumps({"inputs": inputs}, indent=0), encoding="utf-8")
     newest = replace(source, date=max(source.date, str(record.get("date", ""))))
-    landing = Landing(tables=tables, items=_items(folder, reading, work), others={INPUTS: work / INPUTS})
+    others = {INPUTS: work / INPUTS}
+    if options.read.mapping_file is not None:
+        shutil.copyfile(options.read.mapping_file, work / MAPPING)
+        others[MAPPING] = work / MAPPING
+    landing = Landing(tables=tables, items=_items(folder, reading, work), others=others)
     return land_all(landing, source=newest, paths=paths, is_local=True)
 
 

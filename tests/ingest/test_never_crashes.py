@@ -58,7 +58,7 @@ class _OutOfTimeError(Exception):
     """The time of a long run is over."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def clock() -> float:
     return time.monotonic()
 
