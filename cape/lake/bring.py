@@ -14,6 +14,7 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.ingest.identity import DESCRIBED, answered
+from cape.ingest.mapped_table import read_mapping
 from cape.ingest.merge import as_text, merged
 from cape.ingest.reading import Finding, Reading, ReadOptions, Severity, read_results
 from cape.lake.build import build_lake
@@ -69,6 +70,8 @@ def bring_results(given: Sequence[Path | str], options: BringOptions, paths: Lak
     `land_all` and `build_lake` raise. Bad content is a finding of the report.
     """
     check_source(options.source)
+    if options.read.mapping_file is not None:
+        read_mapping(options.read.mapping_file)
     paths.built.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(paths):
         for leftover in paths.built.glob(f"{WORK}*"):  # of killed runs: the lock is held

@@ -405,3 +405,13 @@ def test_without_inspects_library_the_install_line_is_shown(
     reading = read_results([file], known_benchmarks=known)
     (finding,) = reading.findings
     assert finding.severity is Severity.REFUSED and inspect_ai.INSTALL in finding.action
+
+
+def test_how_a_run_was_made_is_kept(tmp_path: Path, known: Known) -> None:
+    content = generators.lm_eval(task_hashes={"hellaswag": "abc"})
+    content["configs"]["hellaswag"] |= {"dataset_path": "hellaswag", "doc_to_text": "{{query}}"}
+    reading = read_one(tmp_path, known, content)
+    (settings,) = reading.settings.values()
+    assert settings["bootstrap_iters"] == "100000" and settings["lm_eval_version"] == "0.4.8"
+    assert settings["hellaswag.dataset_path"] == "hellaswag" and settings["hellaswag.task_hash"] == "abc"
+    assert len(settings["hellaswag.doc_to_text_sha256"]) == 16 and "limit" not in settings

@@ -10,6 +10,8 @@ from typing import Any
 
 import generators
 import generators_other as others
+import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from cape.errors import BadParameterError, IngestError
@@ -309,3 +311,42 @@ def test_a_line_without_end_is_refused(tmp_path: Path, known: Known, monkeypatch
     options = ReadOptions(items_folder=tmp_path / "items")
     (finding,) = refused(read_results([folder], known_benchmarks=known, options=options))
     assert "more than 100 bytes" in finding.found
+
+
+def test_an_item_that_stands_twice_counts_once(tmp_path: Path, known: Known) -> None:
+    text = generators.lm_eval_samples("hellaswag", 5)
+    folder = sampled(tmp_path, text + text.splitlines()[0] + '\n{"doc_id": 9}\n')
+    options = ReadOptions(items_folder=tmp_path / "items")
+    result = read_results([folder], known_benchmarks=known, options=options)
+    (file,) = result.items
+    items = pl.read_parquet(file)
+    assert items.height == items["item_id"].n_unique() == 5 and set(items["metric"]) == {"acc_norm"}
+    said = [finding for finding in result.findings if "5 items" in finding.found]
+    assert "1 lines hold no such metric, 1 lines repeat an item" in said[0].found
+
+
+def test_samples_of_every_eval_ever(tmp_path: Path, known: Known) -> None:
+    generators.write(tmp_path / "r" / "a.json", others.every_eval_ever())
+    line = {"evaluation_name": "HellaSwag", "sample_hash": "h1", "evaluation": {"score": 1.0, "is_correct": True}}
+    line |= {"metadata": {"subject": "s"}}
+    (tmp_path / "r" / "a_samples.jsonl").write_text(json.dumps(line) + "\n")
+    options = ReadOptions(items_folder=tmp_path / "items")
+    result = read_results([tmp_path / "r"], known_benchmarks=known, options=options)
+    rows = pl.read_parquet(result.items[0]).rows()
+    assert rows == [("EleutherAI/pythia-160m", None, "hellaswag", None, "score", "h1", 1.0, "s")]
+
+
+def test_memory_does_not_grow_with_the_samples(tmp_path: Path, known: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "ROWS_PER_WRITE", 10)
+    folder = sampled(tmp_path, generators.lm_eval_samples("hellaswag", 95))
+    options = ReadOptions(items_folder=tmp_path / "items")
+    (file,) = read_results([folder], known_benchmarks=known, options=options).items
+    assert pl.read_parquet(file).height == 95 and pq.ParquetFile(file).num_row_groups == 10
+
+
+def test_samples_without_their_results_are_refused(tmp_path: Path, known: Known) -> None:
+    folder = sampled(tmp_path, generators.lm_eval_samples("hellaswag", 5))
+    (folder / f"results_{generators.STAMP}.json").unlink()
+    options = ReadOptions(items_folder=tmp_path / "items")
+    (finding,) = refused(read_results([folder], known_benchmarks=known, options=options))
+    assert "whose items these are" in finding.found
