@@ -209,7 +209,9 @@ def _land(
         tables["models"] = work / "models.csv"
         models.write_csv(tables["models"])
     new = [
-        {"name": name, "sha256": digest, "format": kind, "date": source.date} for name, digest, kind in reading.inputs
+        {"name": name, "sha256": digest, "format": kind, "date": source.date}
+        | ({"settings": dict(reading.settings[name])} if name in reading.settings else {})
+        for name, digest, kind in reading.inputs
     ]
     known = {entry["sha256"] for entry in new}
     inputs = [entry for entry in read_inputs(folder) if entry["sha256"] not in known] + new
