@@ -92,7 +92,7 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(rows), *comparison_sentences(estimates)),
+        sentences=(*_sentences(rows), *comparison_sentences(estimates, other)),
     )
 
 
