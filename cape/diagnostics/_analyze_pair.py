@@ -79,21 +79,46 @@ def _ladder(subject: Subject, params: AnalyzeParams) -> list[Release]:
 
 def _errors(params: AnalyzeParams, ladder: list[Release], read: Read) -> tuple[np.ndarray, str]:
     """Return standard errors (2, n) of the scores, NaN where the number of items is unknown, and which are."""
-    names = pair_names(params)
-    rows = read("mart_benchmarks")
-    known = {
-        name: n for column in ("benchmark", "benchmark_id") for name, n in rows.select(column, "n_items").iter_rows()
-    }
-    items = [known.get(name) for name in names]
-    typed = [part.strip() for part in params.items.split(",")] if params.items.strip() else []
-    if typed:
-        if len(typed) != 2:
-            raise BadParameterError(f"items is {params.items!r}; it must hold two whole numbers separated by a comma.")
-        given = [number_of("items", text, within=(0.0, MOST_ITEMS), is_above=True) for text in typed]
-        items = [int(n) if n is not None else old for n, old in zip(given, items, strict=True)]
+    names, known, given = pair_names(params), _known_items(read), _given_items(params)
+    items = [known.get(name) if n is None else n for name, n in zip(names, given, strict=True)]
     errors = np.array([[default_error(r.scores[k], items[k]) for r in ladder] for k in (0, 1)], dtype=np.float64)
     lacking = [name for name, n in zip(names, items, strict=True) if not n]
     return errors, f"the number of items of {' and '.join(lacking)} is unknown; give it in items" if lacking else ""
+
+
+def _known_items(read: Read) -> dict[str, int | None]:
+    """Return the number of items of every benchmark of the lake, by name and by identifier."""
+    rows = read("mart_benchmarks")
+    return {
+        name: n for column in ("benchmark", "benchmark_id") for name, n in rows.select(column, "n_items").iter_rows()
+    }
+
+
+def _given_items(params: AnalyzeParams) -> tuple[int | None, int | None]:
+    """Return the numbers of items that were typed, None where none was; raise BadParameterError for anything else."""
+    if not params.items.strip():
+        return None, None
+    typed = [part.strip() for part in params.items.split(",")]
+    if len(typed) != 2:
+        raise BadParameterError(f"items is {params.items!r}; it must hold two whole numbers separated by a comma.")
+    first, second = (number_of("items", text, within=(0.0, MOST_ITEMS), is_above=True) for text in typed)
+    return (None if first is None else int(first)), (None if second is None else int(second))
+
+
+def unknown_names(params: AnalyzeParams, read: Read) -> tuple[str, ...]:
+    """Return a sentence on names of the custom pair that are no benchmarks of the lake, and where errors come from.
+
+    Raises BadParameterError for items that are no two whole numbers, whether or not a ladder was typed.
+    """
+    given, known = _given_items(params), _known_items(read)
+    if not params.pair.strip():
+        return ()
+    told = []
+    for name, n in zip(pair_names(params), given, strict=True):
+        if name not in known:
+            errors = "no default standard error can be formed: give items" if n is None else f"errors rest on {n} items"
+            told.append(f"{name!r} is no benchmark of this lake, so it is taken as a name of your own and {errors}")
+    return (f"Custom pair: {'; '.join(told)}.",) if told else ()
 
 
 def pair_results(subject: Subject, params: AnalyzeParams, read: Read) -> tuple[list[Estimate], Table]:

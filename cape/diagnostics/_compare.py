@@ -42,10 +42,13 @@ def other_of(params: CompareParams, read: Read) -> Other | None:
     return Other(params=selection, name=named(selection), caveats=caveats)
 
 
-def comparison_sentences(estimates: list[Estimate]) -> tuple[str, ...]:
-    """Return one plain statement per difference or ratio between the two selections that has a value."""
+def comparison_sentences(estimates: list[Estimate], other: Other | None) -> tuple[str, ...]:
+    """Return what the two selections differ in besides their models, then one statement per difference or ratio."""
     told = [e for e in estimates if e.symbol in COMPARED]
-    return tuple(_told(e) for e in told)
+    differs = (
+        () if other is None or not other.caveats else (f"Compared with {other.name}: {'; '.join(other.caveats)}.",)
+    )
+    return (*differs, *(_told(e) for e in told))
 
 
 def _told(estimate: Estimate) -> str:

@@ -72,7 +72,7 @@ def field_estimates(params: FlowParams, critical: Critical) -> tuple[list[Estima
     """Return N_c as used, h_c at the stated size, and the curve of h_c with the interval of N_c (paper A.10)."""
     axis = params.axis
     at = float(np.log10(params.size_b)) + axis.log10_scale
-    label = f"at {params.size_b:g} {axis.short}"
+    label = f"at {axis.words(params.size_b)}"
     estimates = [
         to_billions(critical.found, axis).estimate(
             symbol="N_c", label=f"used for h_c: {params.n_c}", unit=axis.unit, caveats=critical.caveats

@@ -14,9 +14,17 @@ def protocols_of(panel: str, benchmark: str, read: Read) -> tuple[str, ...]:
     return tuple(counted["protocol"])
 
 
+NOT_STATED = "shots not stated"  # how a protocol begins in the lake where the source does not say
+
+
+def is_stated(protocols: tuple[str, ...]) -> bool:
+    """True when every protocol says at least how many shots were given."""
+    return not any(protocol.startswith(NOT_STATED) for protocol in protocols)
+
+
 def difference(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
-    """Return what differs between two sets of protocols in words, empty when they are the same ones."""
-    if set(mine) == set(theirs):
+    """Return what differs between two sets of protocols in words, empty when they are the same and stated."""
+    if set(mine) == set(theirs) and is_stated(mine):
         return ""
     return f"{' and '.join(mine)} against {' and '.join(theirs)}"
 
@@ -32,5 +40,7 @@ def protocol_caveats(
     for here, there in pair:
         mine, theirs = protocols_of(panels[0], here, read), protocols_of(panels[1], there, read)
         if differs := difference(mine, theirs):
-            caveats.append(f"{here} is not measured alike in {panels[0]} and {panels[1]}: {differs}")
+            known = is_stated(mine) and is_stated(theirs)
+            words = "is not measured alike" if known else "is not known to be measured alike"
+            caveats.append(f"{here} {words} in {panels[0]} and {panels[1]}: protocols {differs}")
     return tuple(caveats)

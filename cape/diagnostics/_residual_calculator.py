@@ -60,6 +60,14 @@ class Answer:
     rules: pl.DataFrame = field(repr=False)
 
 
+NOTHING_GIVEN = (
+    "Both scores are given",
+    "no SWE-bench Verified score was entered",
+    False,
+    "Enter SWE-bench Verified and GPQA Diamond above; every rule is then listed with the number it looks at.",
+)
+
+
 def given_scores(swe: float | None, gpqa: float | None, read: Read) -> Given:
     """Return the scores with the standard errors that the number of items of each benchmark gives."""
     items = {row["benchmark_id"]: row["n_items"] for row in read("mart_benchmarks").iter_rows(named=True)}
@@ -78,7 +86,13 @@ def answer(given: Given, company: Company, *, n_resamples: int, rng: np.random.G
     """Return what the two scores say among the rows; nothing but the rules' heads without a SWE score."""
     if given.swe is None:
         return Answer(
-            given=given, reading=None, frozen_h=None, regime=None, direction="", nearest=(), rules=_rules_frame([])
+            given=given,
+            reading=None,
+            frozen_h=None,
+            regime=None,
+            direction="",
+            nearest=(),
+            rules=_rules_frame([NOTHING_GIVEN]),
         )
     points, line = company.points, company.printed
     reading = new_model(points, x=given.swe, y=given.gpqa, errors=given.errors, n_resamples=n_resamples, rng=rng)

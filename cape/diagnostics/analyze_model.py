@@ -17,7 +17,7 @@ from cape.diagnostics._analyze_matrix import coupled, matrix_estimates, matrix_t
 from cape.diagnostics._analyze_nearest import N_NEAREST, nearest_estimates, nearest_table, point_table
 from cape.diagnostics._analyze_ode import ode_estimates
 from cape.diagnostics._analyze_outlook import outlook_estimates, outlook_of, outlook_table
-from cape.diagnostics._analyze_pair import pair_results
+from cape.diagnostics._analyze_pair import pair_results, unknown_names
 from cape.diagnostics._analyze_params import CONTROLS, AnalyzeParams
 from cape.diagnostics._analyze_phase import Phased, gamma_phase, phase_estimates, phase_words, phased
 from cape.diagnostics._analyze_position import (
@@ -81,6 +81,7 @@ def compute(params: AnalyzeParams, read: Read) -> Outcome:
         *_phase_sentences(subject, found, params),
         *_frontier_sentence(estimates),
         _nearest_sentence(nearest),
+        *unknown_names(params, read),
         *_release_sentences(pair),
         *_action_sentences(actions),
     )

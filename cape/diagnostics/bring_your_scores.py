@@ -11,7 +11,7 @@ import polars as pl
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import step_rows
 from cape.diagnostics._params import Params
-from cape.diagnostics._protocols import difference, protocols_of
+from cape.diagnostics._protocols import difference, is_stated, protocols_of
 from cape.diagnostics.local_coupling import gamma_estimates, step_table, summary_estimates
 from cape.figures.coupling import gamma_by_size
 from cape.quantities import Estimate, Phase, Table
@@ -26,6 +26,7 @@ PHASE_WORDS = {
     Phase.UNDETERMINED: "the interval covers more than one phase: undetermined",
 }
 ALIKE, DIFFERENT, ABSENT = "measured alike", "measured differently", "not held"
+UNSTATED = "not known: a protocol is not stated"
 
 
 def compute(params: Params, read: Read) -> Outcome:
@@ -44,7 +45,7 @@ def compute(params: Params, read: Read) -> Outcome:
             _benchmark_table(protocols),
             Table(name="panels", title="How other panels measured the pair", frame=others),
         ),
-        sentences=_sentences(params, rows, read),
+        sentences=_sentences(params, rows, others, read),
     )
 
 
@@ -87,7 +88,7 @@ def _others(params: Params, read: Read) -> pl.DataFrame:
             continue
         for benchmark in (params.x, params.y):
             mine, theirs = protocols_of(params.panel, benchmark, read), protocols_of(panel, benchmark, read)
-            verdict = ABSENT if not theirs else DIFFERENT if difference(mine, theirs) else ALIKE
+            verdict = _verdict(mine, theirs)
             rows.append(
                 {
                     "panel": panel,
@@ -98,6 +99,14 @@ def _others(params: Params, read: Read) -> pl.DataFrame:
                 }
             )
     return pl.DataFrame(rows, schema=dict.fromkeys(("panel", "benchmark", "verdict", "here", "there"), pl.String))
+
+
+def _verdict(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    if not theirs:
+        return ABSENT
+    if not (is_stated(mine) and is_stated(theirs)):
+        return UNSTATED
+    return DIFFERENT if difference(mine, theirs) else ALIKE
 
 
 def _alike(params: Params, others: pl.DataFrame) -> Estimate:
@@ -125,7 +134,7 @@ def _benchmark_table(protocols: pl.DataFrame) -> Table:
     )
 
 
-def _sentences(params: Params, rows: pl.DataFrame, read: Read) -> tuple[str, ...]:
+def _sentences(params: Params, rows: pl.DataFrame, others: pl.DataFrame, read: Read) -> tuple[str, ...]:
     held = read("mart_panels", panel=params.panel).row(0, named=True)
     about = f"Panel {params.panel} ({held['label']}) holds {held['n_scores']} scores of {held['n_models']} models."
     if rows.is_empty():
@@ -135,7 +144,23 @@ def _sentences(params: Params, rows: pl.DataFrame, read: Read) -> tuple[str, ...
         )
     told = [_told(row, params) for row in rows.head(MOST_TOLD).iter_rows(named=True)]
     more = (f"{rows.height - MOST_TOLD} further steps stand in the table.",) if rows.height > MOST_TOLD else ()
-    return (about, *told, *more)
+    return (about, *told, *more, _comparable(params, others))
+
+
+def _comparable(params: Params, others: pl.DataFrame) -> str:
+    """Say which shipped panels hold the pair, and that a comparison with another protocol is flagged."""
+    held = others.group_by("panel", maintain_order=True).agg(
+        (pl.col("verdict") == ALIKE).all().alias("alike"), (pl.col("verdict") != ABSENT).all().alias("held")
+    )
+    alike, both = held.filter("alike")["panel"].to_list(), held.filter("held")["panel"].to_list()
+    if not both:
+        return f"No shipped panel holds both {params.x} and {params.y}; none can be set beside this one."
+    rest = [name for name in both if name not in alike]
+    words = [f"measured alike in {', '.join(alike)}"] if alike else []
+    words += (
+        [f"under another or an unstated protocol in {', '.join(rest)}, where a comparison is flagged"] if rest else []
+    )
+    return f"The pair is {' and '.join(words)}."
 
 
 def _told(row: dict, params: Params) -> str:

@@ -71,7 +71,7 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(turns, estimates, params.axis), *comparison_sentences(estimates)),
+        sentences=(*_sentences(turns, estimates, params.axis), *comparison_sentences(estimates, other)),
     )
 
 

@@ -120,7 +120,7 @@ def _angle_sentence(by: Found) -> str:
 
 
 def _field_sentence(params: FlowParams, by: Found) -> str:
-    at = f"at {params.size_b:g} {params.axis.short}"
+    at = f"at {params.axis.words(params.size_b)}"
     field = by[("h_c", at)]
     if field.value is None:
         return f"There is no h_c {at}: {field.caveats[0]}."

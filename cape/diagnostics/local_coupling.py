@@ -107,7 +107,7 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(rows), *sentences, *comparison_sentences(estimates)),
+        sentences=(*_sentences(rows), *sentences, *comparison_sentences(estimates, other)),
     )
 
 

@@ -82,7 +82,9 @@ def compute(params: PredictionParams, read: Read) -> Outcome:
         _status_table("statements", "Past confirmations and open falsifiers", undated, today),
         _rows_table(params, read, today),
     )
-    return Outcome(estimates=estimates, tables=tables, sentences=_sentences(params, dated, undated, today))
+    return Outcome(
+        estimates=estimates, tables=tables, sentences=(*_sentences(params, dated, undated, today), *_ahead(today, read))
+    )
 
 
 def _today(params: PredictionParams, read: Read) -> date | None:
@@ -95,6 +97,17 @@ def _today(params: PredictionParams, read: Read) -> date | None:
         raise BadParameterError(
             f"today is {params.today!r}, which is not a date. Write it as YYYY-MM-DD, or leave it empty."
         ) from None
+
+
+def _ahead(today: date | None, read: Read) -> tuple[str, ...]:
+    """Say when the day asked for lies after all that the lake knows: nothing of what came later counts."""
+    newest = newest_day(read)
+    if today is None or newest is None or today <= newest:
+        return ()
+    return (
+        f"{today.isoformat()} lies {(today - newest).days} days after {newest.isoformat()}, the newest day of any "
+        "frontier row here: what was published in between, or will be where that day is still to come, does not count.",
+    )
 
 
 def _days_left(state: State, today: date | None) -> int | None:

@@ -13,7 +13,7 @@ from cape.figures import theme as look
 from cape.figures._marks import FAR_FENCE, Row, add_forest, gaps, outside_text, robust_view
 from cape.figures._text import HOVER, counted, estimate_text, hover, plain
 from cape.figures.coupling import EMPTY, add_steps, gamma_axes, gamma_notes
-from cape.positions import axis_of_unit
+from cape.positions import PARAMS, axis_of_unit
 from cape.quantities import Result
 
 POPULATION_START = "population: logistic in log10 "  # and the letter of the axis
@@ -41,7 +41,7 @@ def turning_points(result: Result, theme: str) -> go.Figure:
     look.row_axis(figure, [row["label"] for row in shown])
     found = [row for row in shown if row["value"] is not None]
     view = _view(found)
-    unit = result.table("turning_points").units["value"]
+    unit = result.table("turning_points").units.get("value", PARAMS.unit)
     look.size_axis(figure, view, title=f"{axis_of_unit(unit).symbol}_c", unit=unit)
     _add_open_sides(figure, found, theme)
     for role, name, _ in (*GROUPS, (*FAMILY_GROUP, ())):
@@ -145,7 +145,7 @@ def gamma_with_turning_points(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, EMPTY)
     table = result.table("turning_points")
-    axis = axis_of_unit(table.units["value"])
+    axis = axis_of_unit(table.units.get("value", PARAMS.unit))
     turns = [row for row in table.frame.to_dicts() if row["value"] is not None]
     population = next((row for row in turns if row["label"].startswith(POPULATION_START)), None)
     paper = next((row for row in turns if row["label"] == PAPER_ROW), None)

@@ -11,6 +11,7 @@ from cape.figures import theme as look
 from cape.figures._cells import Cell, Square, squares
 from cape.figures._marks import Row, add_forest
 from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, plain, size_text
+from cape.positions import PARAMS
 from cape.quantities import Estimate, Result
 
 KINDS = ("covariance", "correlation")
@@ -88,7 +89,11 @@ def d_eff_by_size(result: Result, theme: str) -> go.Figure:
     if not rows and not printed:
         return look.empty_figure(theme, NO_WINDOW)
     figure = _size_figure(
-        theme, rows, printed, y_title="d_eff (no unit)", unit=result.table("windows").units["position"]
+        theme,
+        rows,
+        printed,
+        y_title="d_eff (no unit)",
+        unit=result.table("windows").units.get("position", PARAMS.counted),
     )
     for kind in KINDS:
         column = f"d_eff_{kind}"
@@ -120,7 +125,7 @@ def lambda_2_by_size(result: Result, theme: str) -> go.Figure:
         rows,
         printed,
         y_title="lambda_2 of the correlation matrix (log scale)",
-        unit=result.table("windows").units["position"],
+        unit=result.table("windows").units.get("position", PARAMS.counted),
     )
     curve = _Curve(column="lambda_2", style=look.SERIES["data"], name="sliding window", what="lambda_2")
     _add_curve(figure, rows, curve, theme)
@@ -138,7 +143,11 @@ def rotation(result: Result, theme: str) -> go.Figure:
     if not rows and not printed:
         return look.empty_figure(theme, NO_WINDOW)
     figure = _size_figure(
-        theme, rows, printed, y_title="Loading on e2 (no unit)", unit=result.table("windows").units["position"]
+        theme,
+        rows,
+        printed,
+        y_title="Loading on e2 (no unit)",
+        unit=result.table("windows").units.get("position", PARAMS.counted),
     )
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True)
     names = list(dict.fromkeys(row["benchmark"] for row in rows))
@@ -199,7 +208,9 @@ def _angle_text(row: Row) -> str:
 
 def _by_size(result: Result) -> tuple[list[Row], list[Row]]:
     windows, printed = result.table("windows"), result.table("printed")
-    alike = windows.units["position"] == printed.units["position"]  # printed sizes are parameters
+    alike = windows.units.get("position", PARAMS.counted) == printed.units.get(
+        "position", PARAMS.counted
+    )  # printed sizes are parameters
     return list(windows.frame.to_dicts()), list(printed.frame.to_dicts()) if alike else []
 
 

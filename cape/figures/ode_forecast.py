@@ -10,7 +10,7 @@ from cape.figures import theme as look
 from cape.figures._grid import grid
 from cape.figures._marks import Row, se_bars
 from cape.figures._text import HOVER, hover, interval_text, plain, size_text
-from cape.positions import axis_of_unit
+from cape.positions import PARAMS, axis_of_unit
 from cape.quantities import Result
 
 
@@ -19,7 +19,7 @@ def course_grid(result: Result, theme: str) -> go.Figure:
     table = result.table("course")
     rows = table.frame.to_dicts()
     names = list(dict.fromkeys(row["benchmark"] for row in rows))
-    axis = axis_of_unit(table.units["position"])
+    axis = axis_of_unit(table.units.get("position", PARAMS.counted))
     n = sum(row["kind"] == "observed" for row in rows) // len(names)
     figure, places = grid(
         theme,

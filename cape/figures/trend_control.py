@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from cape.figures import theme as look
 from cape.figures._marks import Row, add_forest
 from cape.figures._text import HOVER, counted, estimate_text, hover, interval_text, number_text, plain, size_text
-from cape.positions import axis_of_unit
+from cape.positions import PARAMS, axis_of_unit
 from cape.quantities import Result
 
 NULL_SYMBOL = "r_null"
@@ -170,4 +170,5 @@ def _add_residuals(figure: go.Figure, rows: Sequence[Row], theme: str, *, style:
 
 def _log(result: Result) -> str:
     """Return the logarithm that trends are removed in: log10 N, or of what the models are ordered by."""
-    return axis_of_unit(result.table("points").units["position"]).log_name
+    units = (table.units.get("position", PARAMS.counted) for table in result.tables if table.name == "points")
+    return axis_of_unit(next(units, PARAMS.counted)).log_name

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cape.ingest.documents import Document, mapping, number, shown, text_of, validated, whole
 from cape.ingest.facts import model_arguments, model_facts
 from cape.ingest.records import FileReading, Finding, ModelFacts, ScoreRow, Severity
+from cape.ingest.settings import run_settings
 from cape.ingest.tasks import TaskName, groups_of, left_out, names_of
 
 FORMAT = "lm-eval"
@@ -42,6 +43,7 @@ class LmEvalLayout(BaseModel):
     n_shot: dict[str, Any] = Field(default_factory=dict, alias="n-shot")
     n_samples: dict[str, Any] = Field(default_factory=dict, alias="n-samples")
     config: dict[str, Any] = Field(default_factory=dict)
+    higher_is_better: dict[str, Any] = Field(default_factory=dict)
     date: Any = None
     git_hash: Any = None
     lm_eval_version: Any = None
@@ -111,7 +113,14 @@ def read(given: Path | Document) -> FileReading:
         if name.task not in results:
             _average_leaves(work, name)
     work.findings += left_out(unknown, file=document.name)
-    return FileReading(format=FORMAT, rows=tuple(work.rows), facts=(facts,), findings=tuple(work.findings))
+    taken = [row.place.split(".")[1] for row in work.rows]
+    return FileReading(
+        format=FORMAT,
+        rows=tuple(work.rows),
+        facts=(facts,),
+        findings=tuple(work.findings),
+        settings=run_settings(layout.model_dump(), taken),
+    )
 
 
 def split_metric(key: str) -> tuple[str, str]:

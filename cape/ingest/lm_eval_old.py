@@ -67,9 +67,9 @@ def detect(given: Path | Document) -> bool:
     results = mapping(content["results"])
     if any(task.startswith(PREFIX) for task in results):
         return True
-    if "n-shot" in content or "versions" not in content or not results:
+    if "n-shot" in content or "versions" not in content or any("|" in task for task in results):
         return False
-    return not any("," in key for metrics in results.values() for key in mapping(metrics))
+    return bool(results) and not any("," in key for metrics in results.values() for key in mapping(metrics))
 
 
 def read(given: Path | Document) -> FileReading:

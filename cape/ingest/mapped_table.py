@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,7 +83,6 @@ class Mapped(BaseModel):
     benchmarks: dict[str, Target] = Field(default_factory=dict)
 
 
-@lru_cache(maxsize=8)
 def read_mapping(path: Path) -> Mapped:
     """Return a mapping; raises IngestError naming the field that does not fit."""
     try:

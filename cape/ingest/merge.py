@@ -12,9 +12,10 @@ COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 
 def as_text(scores: pl.DataFrame) -> pl.DataFrame:
     """Return scores as the text columns of a score table."""
-    held = [name for name in COLUMNS if name in scores.columns]
-    frame = scores.select(pl.col(name).cast(pl.String) for name in held)
-    return frame.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in COLUMNS if name not in held)
+    return scores.select(
+        pl.col(name).cast(pl.String) if name in scores.columns else pl.lit(None, dtype=pl.String).alias(name)
+        for name in COLUMNS
+    )
 
 
 def merged(before: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, int]:

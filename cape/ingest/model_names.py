@@ -31,6 +31,7 @@ _INSTRUCT = re.compile(
 )
 _CODE = re.compile(r"(?:code|coder|starcoder|codegen)(?![a-z]*embed)")
 _CHECKPOINT = re.compile(r"(?:checkpoint|step|global_step|iter)[-_]?(\d{1,9})")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.+-]+")
 
 
@@ -57,6 +58,17 @@ class _Alias:
     params_b: float | None
     kind: str
     flags: tuple[str, ...]
+
+
+def model_id_fault(model_id: str) -> str | None:
+    """Return what keeps a text from being a model's identifier (a name, or organisation/name), or None."""
+    if _CONTROL.search(model_id):
+        return "holds control characters"
+    if re.search(r"\s", model_id):
+        return "holds a blank"
+    if not all(model_id.split("/")):
+        return "has an empty part beside a /"
+    return "has more than one /" if model_id.count("/") > 1 else None
 
 
 @lru_cache(maxsize=CACHED)

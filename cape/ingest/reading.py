@@ -223,6 +223,10 @@ def _joined(read: Iterable[_Read], inputs: Inputs, options: ReadOptions) -> tupl
     findings += [*identities.findings, *superseded, *ladders, *templated, *combine.commit_findings(frame)]
     findings += combine.protocol_findings(frame, identities.models)
     reading = Reading(
-        scores=combine.final_scores(frame), models=identities.models, findings=tuple(findings), inputs=taken
+        scores=combine.final_scores(frame),
+        models=identities.models,
+        findings=tuple(findings),
+        inputs=taken,
+        settings={each.name: each.reading.settings for each in ordered if each.reading.settings},
     )
     return reading, identities

@@ -6,7 +6,7 @@ plain rows, which cross process boundaries cheaply; `cape.ingest.reading` joins 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -153,12 +153,13 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReading:
-    """What one file gave: rows and facts, or a refused finding and neither."""
+    """What one file gave: rows and facts, or a refused finding and neither. settings : of the run, kept as texts."""
 
     format: str
     rows: tuple[ScoreRow, ...] = ()
     facts: tuple[ModelFacts, ...] = ()
     findings: tuple[Finding, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,8 @@ class Reading:
     """Everything that result files gave.
 
     scores : SCORE_SCHEMA, one row per score. models : MODEL_SCHEMA, one row per model of `scores`.
-    items : Parquet files of ITEM_SCHEMA. inputs : (name, sha256, format) of each file that was read and accepted.
+    items : Parquet files of ITEM_SCHEMA. inputs : (name, sha256, format) of each file that was accepted. settings : of
+    their runs, by name.
     """
 
     scores: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCORE_SCHEMA))
@@ -174,6 +176,7 @@ class Reading:
     items: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
     inputs: tuple[tuple[str, str, str], ...] = ()
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:

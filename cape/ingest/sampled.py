@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from cape.ingest import samples
 from cape.ingest.documents import Document
 from cape.ingest.identity import Identities
@@ -56,7 +58,7 @@ def with_items(
             findings.append(_finding(document, Severity.FLAGGED, text, action))
             continue
         taken |= keys
-        found = _streamed(document, owned, options)
+        found = _streamed(document, owned, options, reading)
         findings += found.findings
         if found.file is not None:
             files.append(found.file)
@@ -69,7 +71,9 @@ def with_items(
     )
 
 
-def _streamed(document: Document, owners: set[samples.Owner], options: ReadOptions) -> samples.ItemsRead:
+def _streamed(
+    document: Document, owners: set[samples.Owner], options: ReadOptions, reading: Reading
+) -> samples.ItemsRead:
     if options.items_folder is None:
         text, action = "Items were not asked for.", "The file was not read."
         return samples.ItemsRead(file=None, findings=(_finding(document, Severity.ACCEPTED, text, action),))
@@ -79,7 +83,19 @@ def _streamed(document: Document, owners: set[samples.Owner], options: ReadOptio
         action = "Keep samples beside the results of their own run."
         return samples.ItemsRead(file=None, findings=(_finding(document, Severity.REFUSED, text, action),))
     options.items_folder.mkdir(parents=True, exist_ok=True)
-    return samples.stream(document, next(iter(owners)), options.items_folder)
+    owner = next(iter(owners))
+    return samples.stream(document, owner, options.items_folder, _metrics_of(owner, reading))
+
+
+def _metrics_of(owner: samples.Owner, reading: Reading) -> dict[tuple[str, str | None], str]:
+    """Return the metric of each score of a model and revision: items of another metric would not be of that score."""
+    rows = reading.scores.filter(
+        pl.col("model_id") == owner.model_id, pl.col("revision").eq_missing(pl.lit(owner.revision, dtype=pl.String))
+    )
+    return {
+        (benchmark, variant): metric
+        for benchmark, variant, metric in rows.select("benchmark", "variant", "metric").rows()
+    }
 
 
 def _finding(document: Document, severity: Severity, found: str, action: str) -> Finding:

@@ -53,7 +53,7 @@ def cell_number(text: str | None) -> float | None:
 
 def formula_fault(frame: pl.DataFrame, column: str, document: Document) -> IngestError | None:
     """Return the error of the first cell of a text column that a spreadsheet would run, or None."""
-    rows = frame.filter(pl.col(column).str.contains(r"^\s*[=@]|^\s*[+-][^0-9.]"))
+    rows = frame.filter(pl.col(column).str.contains(r"^\s*(?:[=@]|\+[^0-9.]|-[^0-9.\s-])"))
     if rows.is_empty():
         return None
     return IngestError(

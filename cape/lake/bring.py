@@ -14,6 +14,7 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.ingest.identity import DESCRIBED, answered
+from cape.ingest.mapped_table import read_mapping
 from cape.ingest.merge import as_text, merged
 from cape.ingest.reading import Finding, Reading, ReadOptions, Severity, read_results
 from cape.lake.build import build_lake
@@ -25,6 +26,7 @@ from cape.lake.paths import LakePaths
 from cape.lake.read import Lake
 
 INPUTS = "inputs.json"
+MAPPING = "mapping.toml"  # remembered beside the source: used again where no other is given
 WORK = "reading-"  # folders under built/ while files are read
 ITEM_KEY = ["model_id", "revision", "benchmark", "variant", "metric", "category"]
 ANSWER = "Say its family and size in a CSV (model_id, family, params_b) given with --models."
@@ -68,6 +70,8 @@ def bring_results(given: Sequence[Path | str], options: BringOptions, paths: Lak
     `land_all` and `build_lake` raise. Bad content is a finding of the report.
     """
     check_source(options.source)
+    if options.read.mapping_file is not None:
+        read_mapping(options.read.mapping_file)
     paths.built.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(paths):
         for leftover in paths.built.glob(f"{WORK}*"):  # of killed runs: the lock is held
@@ -80,7 +84,8 @@ def _brought(given: Sequence[Path | str], options: BringOptions, paths: LakePath
     folder = paths.local / options.source.source_id
     held = read_inputs(folder)
     items_folder = None if options.is_dry else work / "items"
-    options = replace(options, read=replace(options.read, items_folder=items_folder))
+    mapping = options.read.mapping_file or (folder / MAPPING if (folder / MAPPING).is_file() else None)
+    options = replace(options, read=replace(options.read, items_folder=items_folder, mapping_file=mapping))
     lake = Lake.ensure(paths)
     try:
         reading = read_for(lake, given, options, paths, known_inputs=[entry["sha256"] for entry in held])
@@ -92,7 +97,7 @@ def _brought(given: Sequence[Path | str], options: BringOptions, paths: LakePath
     finally:
         lake.close()
     with as_it_was(folder, paths):
-        landed = _land(rows, reading, options.source, paths, work)
+        landed = _land(rows, reading, options, paths, work)
         built = build_lake(paths)
     return BringReport(reading=reading, landed=landed, lake_version=built.lake_version, n_superseded=n_superseded)
 
@@ -192,8 +197,9 @@ def _text_table(file: Path) -> pl.DataFrame:
 
 
 def _land(
-    rows: pl.DataFrame, reading: Reading, source: SourceRecord, paths: LakePaths, work: Path
+    rows: pl.DataFrame, reading: Reading, options: BringOptions, paths: LakePaths, work: Path
 ) -> tuple[LandedFile, ...]:
+    source = options.source
     folder = paths.local / source.source_id
     record = read_record(folder) if (folder / "source.toml").is_file() else {}
     tables = {"scores": work / "scores.csv"}
@@ -203,13 +209,19 @@ def _land(
         tables["models"] = work / "models.csv"
         models.write_csv(tables["models"])
     new = [
-        {"name": name, "sha256": digest, "format": kind, "date": source.date} for name, digest, kind in reading.inputs
+        {"name": name, "sha256": digest, "format": kind, "date": source.date}
+        | ({"settings": dict(reading.settings[name])} if name in reading.settings else {})
+        for name, digest, kind in reading.inputs
     ]
     known = {entry["sha256"] for entry in new}
     inputs = [entry for entry in read_inputs(folder) if entry["sha256"] not in known] + new
     (work / INPUTS).write_text(json.dumps({"inputs": inputs}, indent=0), encoding="utf-8")
     newest = replace(source, date=max(source.date, str(record.get("date", ""))))
-    landing = Landing(tables=tables, items=_items(folder, reading, work), others={INPUTS: work / INPUTS})
+    others = {INPUTS: work / INPUTS}
+    if options.read.mapping_file is not None:
+        shutil.copyfile(options.read.mapping_file, work / MAPPING)
+        others[MAPPING] = work / MAPPING
+    landing = Landing(tables=tables, items=_items(folder, reading, work), others=others)
     return land_all(landing, source=newest, paths=paths, is_local=True)
 
 

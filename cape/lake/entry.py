@@ -19,6 +19,8 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.ingest import read_score_table
+from cape.ingest.documents import shown
+from cape.ingest.model_names import model_id_fault
 from cape.lake.land import ADDRESS, INTERNAL, SourceRecord, check_source
 from cape.lake.names import did_you_mean
 from cape.lake.read import OVERLAY_SOURCE, Lake
@@ -86,6 +88,7 @@ def checked_entry(entry: ScoreEntry, lake: Lake, *, today: date) -> Addition:
     benchmark, a score out of range or in another unit than it says, a day after today, and a score that already stands
     from the same address or in the same source without one.
     """
+    _check_model_id(entry.model_id)
     entry = replace(entry, **{name: value.strip() for name, value in asdict(entry).items()})
     _check_filled(entry)
     _check_source_and_days(entry, today)
@@ -101,6 +104,14 @@ def checked_entry(entry: ScoreEntry, lake: Lake, *, today: date) -> Addition:
 
 def _refuse(column: str, found: str, action: str) -> None:
     raise IngestError(file=COMMAND, column=column, found=found, action=action)
+
+
+def _check_model_id(model_id: str) -> None:
+    """Raise IngestError for a name with blanks, control characters or an empty part; an empty one is missing."""
+    fault = model_id_fault(model_id) if model_id.strip() else None
+    if fault is not None:
+        action = "Write the registry's name, or organisation/name, without blanks."
+        _refuse("model_id", f"{shown(model_id)} {fault}.", action)
 
 
 def _check_filled(entry: ScoreEntry) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from cape.lake.paths import LakePaths
 
 ASIDE = "landing-aside"
+KEPT = "kept-"
 
 
 def stage(folder: Path, staging: Path) -> None:
@@ -63,7 +64,9 @@ def one_at_a_time(paths: LakePaths) -> Iterator[None]:
 @contextmanager
 def as_it_was(folder: Path, paths: LakePaths) -> Iterator[None]:
     """Put a source's folder back as it was when what follows fails."""
-    kept = paths.built / f"kept-{os.getpid()}"
+    for leftover in paths.built.glob(f"{KEPT}*"):  # of killed runs: the caller holds the lock of additions
+        shutil.rmtree(leftover, ignore_errors=True)
+    kept = paths.built / f"{KEPT}{os.getpid()}"
     if folder.is_dir():
         stage(folder, kept)
     try:

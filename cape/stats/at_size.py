@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from cape.stats.coupling import TRANSITION_WIDTH
 from cape.stats.inference import Inference, Steps
-from cape.stats.logistic import logistic_fits
+from cape.stats.logistic import STEP, is_step, logistic_fits
 from cape.stats.resampling import SINGULAR, cluster_inference, cluster_weights, percentile_interval
 
 Array = NDArray[np.float64]
@@ -86,7 +86,8 @@ def phase_chances(logits: PhaseLogits, place: float) -> PhaseChances:
     """Return the chances of each phase at one place; undefined outside the observed covariate.
 
     Transition is P(gamma > -0.1) - P(gamma > 0.1); the two curves are fitted apart, and where they cross it is
-    undefined instead of negative.
+    undefined instead of negative. A single family whose intervals part without overlap gives a step: 0 or 1 there is
+    no chance, and it is undefined too.
     """
     above = chances_above(logits, [place])[..., 0]
     if not logits.low <= place <= logits.high:
@@ -105,8 +106,8 @@ def phase_chances(logits: PhaseLogits, place: float) -> PhaseChances:
     )
     found = [
         cluster_inference(
-            values,
-            why=why,
+            np.full_like(values, np.nan) if is_step(values, logits.n) else values,
+            why=STEP if is_step(values, logits.n) else why,
             lacking="have no such chance",
             n=logits.n,
             method=f"{what} by {CUMULATIVE} on {logits.covariate_name}, unit weights",

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NEWTON_STEPS = 100  # a logistic fit takes about 8; the rest is for resamples that are nearly separated
 BLOCK = 32_768  # weights handled at once in a logistic fit: what stays in the cache of one core
 TOLERANCE = 1e-10  # largest gradient of the log likelihood per unit of weight at convergence
+STEP = "undefined: the intervals of one family part at one place, so its curve is a step and gives no chance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +136,8 @@ def logistic_fits(
         half_point[regular] = centre - spread * beta[:, 0] / beta[:, 1]
     slope[regular] = beta[:, 1] / spread
     return LogisticFits(slope=slope, half_point=half_point)
+
+
+def is_step(chances: ArrayLike, n_families: int) -> bool:
+    """True where one family alone gives exactly 0 or 1 on its own rows (chances[0]): they part at one place."""
+    return n_families < 2 and bool(np.isin(np.asarray(chances, dtype=np.float64)[0], (0.0, 1.0)))

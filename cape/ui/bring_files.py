@@ -11,7 +11,7 @@ import streamlit as st
 
 from cape.diagnostics import choices_for
 from cape.errors import CapeError
-from cape.ingest.confirm import EDITED, ORDERS, OwnReading, own_reading
+from cape.ingest.confirm import EDITED, ORDERS, PLACE_COLUMNS, OwnReading, own_reading
 from cape.ingest.reading import Finding, Reading, counts_of
 from cape.lake import OWN_SOURCE, Lake, OwnScores, own_scores, read_sample, read_upload, sample_zip
 from cape.lake.upload import UPLOAD_BYTES
@@ -63,22 +63,21 @@ def drop(lake: Lake) -> None:
         key=f"own_files_{state.own_round()}",
         label_visibility="collapsed",
     )
-    read, sample, zipped = st.columns(COLUMNS)
-    if read.button("Read the files", type="primary", disabled=not files, key="own_read", width="stretch"):
+    buttons = st.container(horizontal=True)
+    if buttons.button("Read the files", type="primary", disabled=not files, key="own_read"):
         with st.spinner("Reading the files ..."):
             found = read_upload([(file.name, file.getvalue()) for file in files], lake)
         take_reading(found.reading, lake, items=found.items)
-    if sample.button("Try a sample", key="own_sample", width="stretch"):
+    if buttons.button("Try a sample", key="own_sample"):
         found = read_sample(lake)
         take_reading(found.reading, lake, items=found.items, is_sample=True)
-    zipped.download_button(
+    buttons.download_button(
         "The sample as a zip",
         data=sample_zip,
         file_name="sample_lm_eval.zip",
         mime="application/zip",
         key="sample_zip",
         on_click="ignore",
-        width="stretch",
     )
 
 
@@ -157,10 +156,12 @@ def _downloads(own: OwnScores, result: Result) -> None:
 def show_reading(held: OwnReading, lake: Lake) -> None:
     """Show the findings and the table of families and sizes, to be confirmed."""
     unsure = held.table.filter(~pl.col("sure")).height
-    with st.expander(f"Files and findings: {_counted(held.reading.findings)}", expanded=bool(unsure)):
+    lacking = held.table.filter(pl.col("use") & pl.col(PLACE_COLUMNS[held.order_by]).is_null()).height
+    counts = counts_of(held.reading.findings)
+    with st.expander(f"Files and findings: {_counted(held.reading.findings)}", expanded=bool(counts["refused"])):
         show_findings(held.reading.findings)
-    words = f"{unsure} of {held.table.height} need a look" if unsure else "all are known"
-    with st.expander(f"Families and sizes ({words})", expanded=bool(unsure)):
+    words = f"{unsure} of {held.table.height} were guessed: confirm them" if unsure else "all are known"
+    with st.expander(f"Families and sizes ({words})", expanded=bool(lacking)):
         _confirm(held, lake)
 
 
@@ -183,6 +184,7 @@ def _confirm(held: OwnReading, lake: Lake) -> None:
         held.table,
         hide_index=True,
         disabled=fixed,
+        placeholder="",
         column_config={
             "size_b": st.column_config.NumberColumn("size (B)", format="%.4g"),
             "tokens_b": st.column_config.NumberColumn("tokens (B)", format="%.4g"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -36,25 +37,26 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
     """Draw the shared selection in the sidebar and return it by parameter name.
 
     The sidebar is drawn on every page, so that the selection follows the user; on a page that does not use it
-    a caption says so.
+    it cannot be changed, and a caption says why.
     """
     with st.sidebar:
         st.subheader("Selection")
+        if not is_used:
+            st.caption("This page shows the whole lake and does not use the selection, which is kept for other pages.")
+        choose = partial(choice, is_disabled=not is_used)
         panels = lake.read("mart_panels")
         held = [row["panel"] for row in panels.iter_rows(named=True) if row["n_scores"]]
         held.sort(key=lambda name: name != OWN_SOURCE)  # the session's own stands first; the order is kept otherwise
-        panel = choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
+        panel = choose("panel", "Panel", held, held.index("author") if "author" in held else 0)
         about = _row(panels, panel)
         st.caption(f"{about['label']}: {about['n_models']} models in {about['n_families']} families.")
         choices = choices_for(panel, lake)
-        family = choice("family", "Family", list(choices.families), 0)
+        family = choose("family", "Family", list(choices.families), 0)
         benchmarks = list(choices.benchmarks)
-        x = choice("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
-        y = choice("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
-        variant = _variant(choices, (x, y))
+        x = choose("x", "First benchmark", benchmarks, benchmarks.index(choices.default_x))
+        y = choose("y", "Second benchmark", benchmarks, benchmarks.index(choices.default_y))
+        variant = _variant(choices, (x, y), choose)
         st.caption(f"Lake {lake.version}")
-        if not is_used:
-            st.caption("This page shows the whole lake and does not use the selection.")
     return {"panel": panel, "family": family, "x": x, "y": y, "variant": "" if variant == AS_NAMED else variant}
 
 
@@ -88,30 +90,6 @@ def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
 
 def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
     """Draw the control of one option, bound to the URL by its name, and return what it holds."""
-    listed = _listed(about.source, default, lake, params)
-    if listed:
-        at = listed.index(default) if default in listed else 0
-        return choice(name, about.label, listed, at, help_text=about.help)
-    if about.choices:
-        return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
-def _listed(about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> list[str] | None:
-    """Return what an option may be where the lake or another option says so, or None."""
-    if about.source == "panel or none":
-        return [NO_PANEL, *(row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"])]
-    if about.source == "compared family":
-        panel = params.get("compare_panel", NO_PANEL)
-        return [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
-    if about.source == "view":
-        return [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
-    if about.source == "frontier benchmark":
-        return lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
-    if about.source in PROBES:
-        return [EVERY, *measurements(lake.read, about.source)]
-    if about.source == "steering model":
-        return [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
-    return list(about.choices) or None
-
-
     listed = _listed(about, default, lake, params)
     if listed is not None:
         place = listed.index(default) if default in listed else 0
@@ -136,6 +114,24 @@ def _listed(about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) 
     return value
 
 
+def _listed(about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> list[str] | None:
+    """Return what an option may be where the lake or another option says so, or None."""
+    if about.source == "panel or none":
+        return [NO_PANEL, *(row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"])]
+    if about.source == "compared family":
+        panel = params.get("compare_panel", NO_PANEL)
+        return [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
+    if about.source == "view":
+        return [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
+    if about.source == "frontier benchmark":
+        return lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
+    if about.source in PROBES:
+        return [EVERY, *measurements(lake.read, about.source)]
+    if about.source == "steering model":
+        return [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
+    return list(about.choices) or None
+
+
 def _label(about: Option, lake: Lake, params: Mapping[str, Any]) -> str:
     """Return the label of an option; a place carries the unit of the panel's axis."""
     if not about.is_place or "panel" not in params:
@@ -144,7 +140,10 @@ def _label(about: Option, lake: Lake, params: Mapping[str, Any]) -> str:
     return about.label.replace(f"({PARAMS.short})", f"({axis.short})")
 
 
-def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
+def choice(
+    name: str, label: str, options: list[str], index: int, *, help_text: str | None = None, is_disabled: bool = False
+) -> str:
+    """Draw a select box bound to the URL; what the link or the session asks for and the options lack is said."""
     asked = st.query_params.get(name)
     default = options[index]
     if asked is not None and asked not in options and not state.holds_one_of(name, options):
@@ -152,14 +151,16 @@ def choice(name: str, label: str, options: list[str], index: int, *, help_text: 
     dropped = state.drop_if_not_among(name, options)
     if dropped is not None and dropped != asked:
         state.notices().append(f"{name} {dropped!r} is not held by this panel; {default!r} is shown instead.")
-    return st.selectbox(label, options, index=index, key=name, help=help_text, bind="query-params")
+    return st.selectbox(
+        label, options, index=index, key=name, help=help_text, bind="query-params", disabled=is_disabled
+    )
 
 
-def _variant(choices: Choices, pair: tuple[str, str]) -> str:
+def _variant(choices: Choices, pair: tuple[str, str], choose: Callable[..., str]) -> str:
     for base, variants in choices.variants.items():
         if any(name.startswith(f"{base}_") for name in pair):
             options = [AS_NAMED, *variants]
-            return choice("variant", f"Variant of {base}", options, 0, help_text="Overrides the variant named above.")
+            return choose("variant", f"Variant of {base}", options, 0, help_text="Overrides the variant named above.")
     return AS_NAMED
 
 

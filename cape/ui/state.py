@@ -155,15 +155,3 @@ def forget(keys: Sequence[str]) -> None:
     """Forget the values of widgets, which then start at their defaults (before they are drawn)."""
     for key in keys:
         st.session_state.pop(key, None)
-
-
-def steering(name: str) -> Any:
-    """Return what this session keeps of steering under a name (its job, texts, scorecard), or None."""
-    return st.session_state.get(STEERING, {}).get(name)
-
-
-def keep_steering(name: str, value: Any) -> None:
-    """Keep something of steering for this session; a job ends with the session."""
-    st.session_state[STEERING] = {**st.session_state.get(STEERING, {}), name: value}
-
-

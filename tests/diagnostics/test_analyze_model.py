@@ -386,3 +386,25 @@ def test_without_scores_or_ladders_there_is_no_slope_and_why_is_said(
 ) -> None:
     found = [e for e in run("analyze_model", **given).estimates if e.symbol == "ode_slope"]
     assert found and all(e.value is None and words in e.caveats[0] for e in found)
+
+
+def test_names_that_the_lake_does_not_know_and_what_their_errors_rest_on_are_said(run: Any) -> None:
+    ladder = "1: 60, 38; 7: 76, 35.5"
+    told = [text for text in run("analyze_model", pair="foo, bar", releases=ladder).sentences if "foo" in text]
+    assert any("no benchmark of this lake" in text and "give items" in text for text in told)
+    told = run("analyze_model", pair="foo, bar", releases=ladder, items="100, 200").sentences
+    assert any("errors rest on 100 items" in text and "errors rest on 200 items" in text for text in told)
+    assert not any("no benchmark" in text for text in run("analyze_model", pair="hellaswag, mmlu").sentences)
+
+
+def test_items_that_are_no_numbers_are_refused_with_or_without_a_ladder(lake: Lake) -> None:
+    for more in ({}, {"releases": "1: 60, 38; 7: 76, 35.5"}):
+        with pytest.raises(BadParameterError, match="items"):
+            diagnostics.run("analyze_model", {"items": "abc", **more}, lake)
+
+
+def test_a_single_family_whose_signs_part_gives_no_chance_instead_of_nought_or_one(run: Any) -> None:
+    chances = [e for e in run("analyze_model", params_b="3", family="OPT").estimates if e.symbol == "phase_chance"]
+    by_fit = [e for e in chances if "logistic" in e.label]
+    assert by_fit and all(e.value not in (0.0, 1.0) for e in by_fit)
+    assert any("step" in caveat for e in by_fit for caveat in e.caveats)

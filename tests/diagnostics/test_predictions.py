@@ -405,3 +405,9 @@ def test_counts_of_statuses_add_up(run: Any) -> None:
 def test_a_status_of_a_criterion_that_cannot_be_read_says_so() -> None:
     found = judged(replace(COUPLED, passes=None), pairs(12)).checked
     assert found.status is Status.UNDECIDED and "can read" in found.needs
+
+
+def test_a_day_after_all_that_the_lake_knows_is_said_to_be_one(run: Any) -> None:
+    ahead = run("predictions", today="2031-01-01").sentences
+    assert any("2031-01-01 lies" in text and "does not count" in text for text in ahead)
+    assert not any("lies" in text and "does not count" in text for text in run("predictions").sentences)

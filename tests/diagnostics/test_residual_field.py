@@ -115,7 +115,7 @@ def test_half_an_input_gives_half_an_answer(shipped: Callable[..., Result]) -> N
     nothing, only_swe, only_gpqa = shipped(), shipped(swe="80"), shipped(gpqa="80")
     for found in (nothing, only_gpqa):
         assert found.estimate("predicted_gpqa", "your model, refit: labs as independent").value is None
-        assert found.table("yours").frame.is_empty() and found.table("advice").frame.is_empty()
+        assert found.table("yours").frame.is_empty() and not found.table("advice").frame["holds"].any()
     assert only_swe.estimate("predicted_gpqa", "your model, frozen").value is not None
     h = only_swe.estimate("h_frontier", "your model, refit")
     assert h.value is None and h.caveats == ("undefined: give gpqa",)
@@ -283,3 +283,8 @@ def test_the_command_is_called_by_its_short_name(lake: Lake) -> None:
 def test_without_frozen_rows_the_page_says_what_to_do(shipped: Callable[..., Result]) -> None:
     with pytest.raises(CapeError, match="frozen 34"):
         shipped(rows="frozen 35")
+
+
+def test_the_advice_says_what_to_enter_where_nothing_was_entered(run: Any) -> None:
+    rules = run("residual_field").table("advice").frame
+    assert rules.height == 1 and not rules["holds"][0] and "Enter" in rules["advice"][0]

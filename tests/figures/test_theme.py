@@ -56,7 +56,7 @@ def test_colours_live_in_the_theme_and_no_figure_uses_numpy(module: Path) -> Non
     if module.stem != "theme":
         assert colour_faults(source) == []
     own = {name for name in imports_of(source) if name.partition(".")[0] in {"cape", "numpy", "streamlit", "scipy"}}
-    assert all(name == "cape.quantities" or name.startswith("cape.figures") for name in own), own
+    assert all(name in ("cape.positions", "cape.quantities") or name.startswith("cape.figures") for name in own), own
 
 
 @pytest.mark.parametrize("source", ["f('#0072B2')", "f(color='red')", "x = f'rgba({a},0,0,1)'"])

@@ -80,6 +80,13 @@ REFUSED = {
     "percent as a fraction": ({"unit": "fraction"}, "score", ["between 0 and 1"]),
     "unknown unit": ({"unit": "points"}, "unit", ["'points'", "percent"]),
     "a formula": ({"model_id": "=cmd()"}, "model_id", ["formula"]),
+    "a name with a blank": ({"model_id": "gemini 9 pro"}, "model_id", ["'gemini 9 pro'", "holds a blank"]),
+    "a name with a blank at its end": ({"model_id": "gemini-9-pro "}, "model_id", ["holds a blank"]),
+    "a name with a slash at its end": ({"model_id": "gemini-9-pro/"}, "model_id", ["empty part"]),
+    "a name with a slash at its start": ({"model_id": "/gemini-9-pro"}, "model_id", ["empty part"]),
+    "a name of three parts": ({"model_id": "a/b/c"}, "model_id", ["more than one /"]),
+    "a name with a bell": ({"model_id": "gemini-\x07pro"}, "model_id", ["control characters", "gemini-?pro"]),
+    "a name that turns the text": ({"model_id": "gemini-\u202epro"}, "model_id", ["control characters"]),
     "an error of zero": ({"stderr": "0"}, "stderr", ["above 0"]),
     "reported by whom": ({"is_self_reported": "yes"}, "is_self_reported", ["'yes'"]),
     "a source of no name": ({"source_id": "../up"}, "source_id", ["'../up'"]),
@@ -94,6 +101,11 @@ def test_a_bad_entry_is_refused_with_the_reason_and_nothing_is_written(case: str
     assert caught.value.column == column
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_hub_id_is_a_model_id(lake: Lake) -> None:
+    entry = replace(GOOD, model_id="google/gemini-9-pro")
+    assert checked_entry(entry, lake, today=TODAY).entry.model_id == "google/gemini-9-pro"
 
 
 def test_the_same_score_from_the_same_address_is_refused_and_the_files_stay(own: LakePaths) -> None:

@@ -135,7 +135,17 @@ def test_a_selection_without_an_answer_is_an_error_in_words(slug: str, asked: di
     assert not app.error and not app.exception and estimates_on(app)
 
 
-@pytest.mark.parametrize("start", SLUGS)
+@pytest.mark.parametrize("slug", [slug for slug in SLUGS if slug not in STATISTICAL])
+def test_a_page_of_the_whole_lake_keeps_the_selection_and_does_not_offer_it(slug: str, lake: Lake) -> None:
+    app = open_page(slug, **CHOSEN)
+    assert all(box.disabled for box in app.sidebar.selectbox)
+    assert CHOSEN.items() <= selection_in(app).items()
+    go_to(app, "local_coupling").run()
+    assert CHOSEN.items() <= selection_in(app).items()
+    assert not any(box.disabled for box in app.sidebar.selectbox)
+
+
+@pytest.mark.parametrize("start", STATISTICAL)
 def test_a_selection_made_on_one_page_is_kept_on_every_other(start: str, lake: Lake) -> None:
     app = open_page(start)
     for name, value in CHOSEN.items():
