@@ -18,12 +18,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cape.cli import app
 from cape.errors import BadParameterError, IngestError, LakeBuildError
 from cape.ingest.reading import Severity
-from cape.lake import Lake, LakePaths, build_lake
+from cape.lake import Lake, LakePaths, build_lake, lake_version
 from cape.lake.bring import INPUTS, BringOptions, bring_results, read_inputs
 from cape.lake.land import SourceRecord
 
@@ -292,6 +294,27 @@ def test_a_broken_list_of_inputs_says_what_to_do(paths: LakePaths, tmp_path: Pat
     (paths.local / "acme" / INPUTS).write_text("{")
     with pytest.raises(IngestError, match="cannot be read"):
         bring_results([folder], OPTIONS, paths)
+
+
+def test_no_refused_input_changes_the_lake(paths: LakePaths, tmp_path: Path) -> None:
+    before, version = snapshot(paths), lake_version(paths)
+    good = json.dumps(generators.lm_eval("acme/lm-7b")).encode()
+
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        name=st.sampled_from(["results.json", "t.csv", "t.parquet", "runs.zip", "log.eval", "samples_x.jsonl"]),
+        content=st.binary(max_size=60) | st.integers(1, len(good) - 1).map(lambda cut: good[:cut]),
+    )
+    def holds(name: str, content: bytes) -> None:
+        file = tmp_path / name
+        file.write_bytes(content)
+        report = bring_results([file], OPTIONS, paths)
+        assert report.landed == () and report.reading.scores.is_empty()
+        assert any(finding.severity is Severity.REFUSED for finding in report.findings) or name == "samples_x.jsonl"
+        assert snapshot(paths) == before
+
+    holds()
+    assert lake_version(paths) == version
 
 
 # The command line.
