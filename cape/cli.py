@@ -51,6 +51,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_organism.app, name="organism")
 app.command("ingest")(cli_ingest.ingest)
+app.command("export-scores")(cli_ingest.export)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
