@@ -3,6 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 STREAMLIT_ARGS ?=
 PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 APP := .venv/bin/python
 LIGHT := .venv-light/bin/python
@@ -13,13 +14,14 @@ export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help app lake test test-light test-heavy lint docs bench organism clean
+.PHONY: help app lake test test-light test-heavy lint docs bench fuzz organism clean
 
 help:
 	@echo "make app    set up, build the lake and start the workbench"
 	@echo "make test   set up, check the code and run every test"
 	@echo "make lint   check the code only      make docs   write the generated parts of the README"
 	@echo "make lake   build the lake only      make bench  measure speed and memory"
+	@echo "make fuzz   feed the readers of result files random input, FUZZ_SECONDS for each property"
 	@echo "make organism   train the model organism anew and compare it with the shipped scores"
 	@echo "make clean  remove environments, built files and caches"
 
@@ -70,6 +72,9 @@ docs: .venv-light/.stamp
 
 bench: .venv-light/.stamp
 	$(LIGHT) scripts/benchmark.py
+
+fuzz: .venv-light/.stamp
+	CAPE_FUZZ_SECONDS=$(FUZZ_SECONDS) $(LIGHT) -m pytest tests/ingest/test_never_crashes.py $(PYTEST_ARGS)
 
 # Into build/organism; finished models there are kept, so that a cancelled run goes on.
 organism: .venv-heavy/.stamp

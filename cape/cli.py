@@ -1,4 +1,4 @@
-"""The command line: `build`, `add-score`, `search-laws`, `calibrate`, one command per diagnostic, `claims`, `sql`."""
+"""The command line: `build`, `ingest`, `add-score`, `calibrate`, one command per diagnostic, `claims`, `sql`, ..."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table as RichTable
 
-from cape import calibration, cli_organism, diagnostics
+from cape import calibration, cli_ingest, cli_organism, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -50,6 +50,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_organism.app, name="organism")
+app.command("ingest")(cli_ingest.ingest)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]

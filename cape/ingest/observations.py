@@ -54,9 +54,33 @@ def read_text_table(
     (header, quotes, number of fields), at the first offending place.
     """
     file = display_name or path.name
+    frame = read_free_table(path, known=(required, optional), display_name=file)
+    header = frame.columns
+    columns = [
+        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
+        if name in header
+        else pl.lit(None, dtype=pl.String).alias(name)
+        for name in (*required, *optional)
+    ]
+    return frame.select("file_row", *columns)
+
+
+def read_free_table(
+    path: Path,
+    *,
+    known: tuple[Sequence[str], Sequence[str]] | None = None,
+    display_name: str | None = None,
+) -> pl.DataFrame:
+    """Return a CSV file as text columns in its own order, after `file_row`; empty cells are empty texts or null.
+
+    known : required and optional columns; without them any header with distinct names is accepted.
+    Raises IngestError as `read_text_table` does.
+    """
+    file = display_name or path.name
     data = _read_bytes(path, file=file)
     layout = _scan(data, file=file)
     header = _header(data[: int(layout.ends[0])].decode(), file=file)
+    required, optional = known if known is not None else (header, ())
     _check_header(header, required=required, optional=optional, file=file)
     _check_fields(layout, n_columns=len(header), file=file)
     body = data[int(layout.starts[1]) : int(layout.ends[-1])]
@@ -67,13 +91,7 @@ def read_text_table(
             found=f"{layout.lines.size - 1} rows were counted and {frame.height} were read.",
             action="Quote every field and load the file again.",
         )
-    columns = [
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
-        if name in header
-        else pl.lit(None, dtype=pl.String).alias(name)
-        for name in (*required, *optional)
-    ]
-    return frame.select(pl.Series("file_row", layout.lines[1:], dtype=pl.Int64), *columns)
+    return frame.select(pl.Series("file_row", layout.lines[1:], dtype=pl.Int64), *header)
 
 
 def check_cells(frame: pl.DataFrame, *, filled: Sequence[str], numbers: Sequence[str], file: str) -> None:

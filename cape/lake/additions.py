@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +12,7 @@ import polars as pl
 
 from cape.lake.build import build_lake
 from cape.lake.entry import Addition, ScoreEntry, checked_entry, record_of
+from cape.lake.exchange import as_it_was, one_at_a_time
 from cape.lake.land import LandedFile, land_tables
 from cape.lake.load import read_record
 from cape.lake.paths import LakePaths
@@ -47,14 +45,14 @@ def add_score(entry: ScoreEntry, paths: LakePaths, *, today: date) -> AddReport:
     Raises what `checked_entry`, `land_tables` and `build_lake` raise.
     """
     paths.built.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(paths):
+    with one_at_a_time(paths):
         lake = Lake.ensure(paths)  # opened under the lock: it holds what an addition before this one wrote
         try:
             addition = checked_entry(entry, lake, today=today)
             lake.with_overlay(scores=addition.scores, models=addition.models).close()  # runs every check beforehand
         finally:
             lake.close()
-        with _as_it_was(paths.local / addition.entry.source_id):
+        with as_it_was(paths.local / addition.entry.source_id, paths):
             landed = _land(addition, paths)
             built = build_lake(paths)
     after = Lake.open_file(built.database)
@@ -122,27 +120,3 @@ def _stands(addition: Addition, lake: Lake) -> bool:
     held = lake.read("mart_frontier_scores", model_id=entry.model_id, precedence=1)
     mine = held.filter((pl.col("source_id") == entry.source_id) & (pl.col("source_url") == entry.source_url))
     return entry.benchmark in set(mine["benchmark_id"])
-
-
-@contextmanager
-def _one_at_a_time(paths: LakePaths) -> Iterator[None]:
-    """Hold the lock of additions, so that two started together do not lose one another's row."""
-    with (paths.built / ".addition.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _as_it_was(folder: Path) -> Iterator[None]:
-    """Put a source's folder back as it was when what follows fails."""
-    with tempfile.TemporaryDirectory() as work:
-        kept = Path(work) / "kept"
-        if folder.is_dir():
-            shutil.copytree(folder, kept)
-        try:
-            yield
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            if kept.is_dir():
-                shutil.copytree(kept, folder)
-            raise

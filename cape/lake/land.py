@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.lake.build import turn
+from cape.lake.exchange import recover, stage, swap
 from cape.lake.items import file_sha256, read_item_file
 from cape.lake.load import read_benchmarks, read_record, read_table
 from cape.lake.names import did_you_mean
@@ -52,6 +52,15 @@ class SourceRecord:
     licence: str
     notes: str = ""
     paper_mode: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """What is to be written: CSV file by name of its raw table, Parquet files of item rows, and other files by name."""
+
+    tables: Mapping[str, Path]
+    items: Sequence[Path] = ()
+    others: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +103,36 @@ def land_tables(
     Raises IngestError with file, row and column for a table or record that the build would refuse, for a
     source_id that belongs to the other folder, and for a shipped source without `replace`.
     """
+    landing = Landing(tables=delivered, items=items)
+    return land_all(landing, source=source, paths=paths, is_local=is_local, replace=replace)
+
+
+def land_all(
+    landing: Landing, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
+) -> tuple[LandedFile, ...]:
+    """Write tables and other files of one source, all or none; otherwise as `land_tables`."""
     check_source(source)
     texts: dict[str, tuple[bytes | Path, int]] = {
-        f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table) for table, path in delivered.items()
+        f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table)
+        for table, path in landing.tables.items()
     }
-    for place, path in enumerate(items, start=1):
+    for place, path in enumerate(landing.items, start=1):
         held = read_item_file(path, source_id=source.source_id)
         texts["items.parquet" if place == 1 else f"items-{place}.parquet"] = (path, held.n_rows)
     try:
         paths.built.mkdir(parents=True, exist_ok=True)
         with turn(paths):
+            recover(paths)
             folder = _target(source, paths=paths, is_local=is_local, replace=replace)
-            return _exchange(folder, texts, source=source, staging=paths.built / "landing")
+            staging = paths.built / "landing"
+            try:
+                landed = _stage(folder, texts, source=source, staging=staging)
+                for name, file in landing.others.items():
+                    _put(staging / name, file)
+                swap(folder, staging, paths)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+            return landed
     except OSError as error:
         raise IngestError(
             file=f"{source.source_id}/{error.filename or ''}",
@@ -181,14 +208,10 @@ def _target(source: SourceRecord, *, paths: LakePaths, is_local: bool, replace: 
     return folder
 
 
-def _exchange(
+def _stage(
     folder: Path, texts: Mapping[str, tuple[bytes | Path, int]], *, source: SourceRecord, staging: Path
 ) -> tuple[LandedFile, ...]:
-    """Write everything beside the lake's folders, then rename it into place: a new folder at once, else file by file.
-
-    A process killed between two renames leaves a file that source.toml does not describe: the next build refuses
-    the source by name, the old lake serves on, and landing the files again repairs it.
-    """
+    """Write what the source will hold beside the lake's folders: what it holds now, and the new tables over it."""
     held = read_record(folder).get("files", []) if (folder / "source.toml").exists() else []
     landed = tuple(
         LandedFile(
@@ -200,24 +223,26 @@ def _exchange(
         )
         for name, (text, n_rows) in texts.items()
     )
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    try:
-        for name, (text, _) in texts.items():
-            if isinstance(text, Path):
-                shutil.copyfile(text, staging / name)
-            else:
-                (staging / name).write_bytes(text)
-        (staging / "source.toml").write_bytes(_toml(source, held, landed).encode())
-        if folder.exists():
-            for name in (*(file.file.name for file in landed), "source.toml"):
-                os.replace(staging / name, folder / name)
+    stage(folder, staging)
+    for name, (text, _) in texts.items():
+        if isinstance(text, Path):
+            _put(staging / name, text)
         else:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            _written(staging / name, text)
+    _written(staging / "source.toml", _toml(source, held, landed).encode())
     return landed
+
+
+def _written(file: Path, content: bytes) -> None:
+    """Write a file anew: one that is linked from the serving folder is never written through."""
+    file.unlink(missing_ok=True)
+    file.write_bytes(content)
+
+
+def _put(target: Path, file: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(file, target)
 
 
 def _toml(source: SourceRecord, held: list[dict[str, Any]], landed: tuple[LandedFile, ...]) -> str:
