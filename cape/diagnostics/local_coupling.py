@@ -23,7 +23,7 @@ from cape.diagnostics._paired_steps import (
     paired_sentences,
     paired_table,
 )
-from cape.diagnostics._params import WINDOW
+from cape.diagnostics._params import WINDOW, Params
 from cape.diagnostics._planning import family_table, plan_estimates, plan_sentences, plan_table
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
@@ -162,7 +162,7 @@ def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:
     return estimates
 
 
-def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.Generator) -> list[Estimate]:
+def summary_estimates(rows: pl.DataFrame, params: Params, rng: np.random.Generator) -> list[Estimate]:
     """Return mean gamma, the share of negative intervals, the typical error and the intervals in each phase."""
     steps, name = steps_of(rows), named(params)
     negative = np.where(np.isfinite(steps.gamma), (steps.gamma < 0).astype(float), np.nan)
