@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 BILLION = 1e9
-FIRST_SHORT = 1e4  # counts of steps below this are written out
+LETTERS = ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # from, in units of, letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,22 @@ class Axis:
     scale: float
 
     @property
+    def log10_scale(self) -> float:
+        """log10 of the scale: what is taken from log10 of a count to give log10 of a stated place."""
+        return math.log10(self.scale)
+
+    def worded(self, text: str) -> str:
+        """Return a text about size in the words of this axis: what is counted, and the name of its logarithm."""
+        counted = text.replace(f"number of {PARAMS.counted}", f"number of {self.counted}")
+        return counted.replace(PARAMS.log_name, self.log_name)
+
+    def titled(self, title: str) -> str:
+        """Return the title of an axis of size in the words of this axis."""
+        if self.name == PARAMS.name:
+            return title
+        return title.replace("Model size", self.counted.capitalize()).replace("size", "place")
+
+    @property
     def log_name(self) -> str:
         """Name of the logarithm that slopes and turns are formed in; a slope is per decade of it."""
         return f"log10 {self.symbol}"
@@ -41,8 +57,14 @@ class Axis:
         return position / self.scale
 
     def words(self, value: float) -> str:
-        """Return a place, given in the unit of the axis, for a sentence: 1.4 B, 2.5e-05 B tokens, 1000 steps."""
-        return f"{value:.3g} {self.short}" if self.scale > 1 else f"{value:,.0f} {self.short}"
+        """Return a place, given in the unit of the axis, for a sentence: 1.4 B, 38.4k training tokens."""
+        if self.name == "params":
+            return f"{value:.3g} {self.short}"
+        count = value * self.scale
+        for least, one, letter in LETTERS:
+            if count >= least:
+                return f"{count / one:.3g}{letter} {self.counted}"
+        return f"{count:,.0f} {self.counted}"
 
     def text(self, position: float) -> str:
         """Return a count for a sentence."""
@@ -93,16 +115,3 @@ def axis_among(names: Iterable[str]) -> Axis:
 def axis_of_unit(unit: str) -> Axis:
     """Return the axis whose counts or unit this is; parameters for any other word."""
     return next((axis for axis in AXES.values() if unit in (axis.counted, axis.unit)), PARAMS)
-
-
-def count_text(position: float) -> str:
-    """Return a count as a short tick text: 250, 38k, 410M, 1.4B, 2T."""
-    for scale, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if position >= scale and not (letter == "k" and position < FIRST_SHORT):
-            return f"{_short(position / scale)}{letter}"
-    return _short(position)
-
-
-def _short(number: float) -> str:
-    digits = 3 if number >= 1 and math.isfinite(number) else 2
-    return f"{number:.{digits}g}"

@@ -144,10 +144,12 @@ def _unplaced(kept: pl.DataFrame, order_by: str) -> tuple[Finding, ...]:
 class OwnReading:
     """What a session read, and the table of families and places as it was confirmed last.
 
-    is_sample : invented scores. order_by : params, tokens or step.
+    items : item rows, where samples were among the files. is_sample : invented scores. order_by : params, tokens or
+    step.
     """
 
     reading: Reading
+    items: pl.DataFrame | None = None
     table: pl.DataFrame
     order_by: str
     is_sample: bool = False
@@ -158,7 +160,10 @@ class OwnReading:
         return with_places(self.reading, self.table, order_by=self.order_by)
 
 
-def own_reading(reading: Reading, *, order_by: str = "", is_sample: bool = False) -> OwnReading:
+def own_reading(
+    reading: Reading, *, items: pl.DataFrame | None = None, order_by: str = "", is_sample: bool = False
+) -> OwnReading:
     """Return a reading with the table as it is known before anyone confirms it."""
     table = places_of(reading)
-    return OwnReading(reading=reading, table=table, order_by=order_by or order_of(table), is_sample=is_sample)
+    order = order_by or order_of(table)
+    return OwnReading(reading=reading, items=items, table=table, order_by=order, is_sample=is_sample)

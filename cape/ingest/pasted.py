@@ -142,7 +142,8 @@ def _layout(
             faults.add(place, rows[0][1][index], "The column stands twice.", "Keep one of them.")
         else:
             target[name] = index
-    return _checked(_Layout(roles=roles, scores=scores, errors=errors, axis=order_by, first_row=1), rows[0][0], faults)
+    layout = _Layout(roles=roles, scores=scores, errors=errors, axis=order_by, first_row=1)
+    return _checked(layout, rows, faults)
 
 
 def _known_columns(name: str, benchmarks: Mapping[str, Benchmark]) -> str:
@@ -150,8 +151,9 @@ def _known_columns(name: str, benchmarks: Mapping[str, Benchmark]) -> str:
     return f"{near} Write model, size, step, tokens, family, seed, width, or a benchmark: {', '.join(benchmarks)}."
 
 
-def _checked(layout: _Layout, number: int, faults: _Faults) -> _Layout:
+def _checked(layout: _Layout, rows: Sequence[tuple[int, list[str]]], faults: _Faults) -> _Layout:
     """Return the layout with the axis that its columns allow; a missing column is a fault."""
+    number = rows[0][0]
     if "model" not in layout.roles:
         faults.add(f"row {number}", "model", "The column is missing.", "Name one column model.")
     held = [name for name in PLACES if name in layout.roles]
@@ -160,7 +162,16 @@ def _checked(layout: _Layout, number: int, faults: _Faults) -> _Layout:
     if len(layout.scores) < 2:
         faults.add(f"row {number}", "", "Fewer than two benchmarks are named.", "Two scores form a coupling.")
     axis = layout.axis if layout.axis in held or not held else held[-1]
+    if axis == "params" and len(held) > 1 and _shares_sizes(layout, rows[1:]):
+        axis = held[-1]  # several rows of one family and size: they are checkpoints
     return _Layout(roles=layout.roles, scores=layout.scores, errors=layout.errors, axis=axis, first_row=1)
+
+
+def _shares_sizes(layout: _Layout, rows: Sequence[tuple[int, list[str]]]) -> bool:
+    """True when two rows of one family and seed have the same size."""
+    columns = [layout.roles[name] for name in ("family", "replicate", "params") if name in layout.roles]
+    keys = [tuple(cells[index] if index < len(cells) else "" for index in columns) for _, cells in rows]
+    return len(set(keys)) < len(keys)
 
 
 def _rows(

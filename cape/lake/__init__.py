@@ -9,6 +9,7 @@ from cape.lake.paths import LakePaths
 from cape.lake.public import EXAMPLES, public_database
 from cape.lake.read import Lake
 from cape.lake.sandbox import QueryResult, run_public_sql
+from cape.lake.upload import Upload, read_sample, read_upload, sample_zip
 from cape.lake.version import build_id, lake_version
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "OwnScores",
     "QueryResult",
     "ScoreEntry",
+    "Upload",
     "add_score",
     "build_id",
     "build_lake",
@@ -34,7 +36,10 @@ __all__ = [
     "public_database",
     "published",
     "read_computed",
+    "read_sample",
+    "read_upload",
     "run_public_sql",
+    "sample_zip",
     "with_entries",
     "with_own",
     "write_computed",

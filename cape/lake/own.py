@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 
 import polars as pl
 
 from cape.errors import BadParameterError
-from cape.ingest.reading import Finding, Reading, Severity
+from cape.ingest import every_eval_ever
+from cape.ingest.reading import MODEL_SCHEMA, SCORE_SCHEMA, Finding, Reading
 from cape.lake.additions import entry_tables
 from cape.lake.entry import ScoreEntry
 from cape.lake.read import OVERLAY_SOURCES, Lake
@@ -19,18 +24,19 @@ OWN_SOURCE = "mine"
 OWN_TITLE = "My scores, in this browser session only"
 SAMPLE_TITLE = "SAMPLE: invented scores of invented models"
 MOST_SCORES, MOST_MODELS = 100_000, 20_000
-PLACED = ("axis", "position", "ladder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnScores:
     """The scores of one session, by panel `mine`. scores, models : text columns of the raw tables of that name.
 
+    items : item rows of ITEM_SCHEMA, where there are any.
     findings : what was decided on the files. is_sample : invented scores that only show how a page works.
     """
 
     scores: pl.DataFrame
     models: pl.DataFrame
+    items: pl.DataFrame | None = None
     findings: tuple[Finding, ...] = ()
     is_sample: bool = False
     digest: str = field(default="", compare=False)
@@ -41,13 +47,24 @@ class OwnScores:
         described = self.models.select("model_id", "family", "params_b", "d_model")
         return self.scores.join(described, on="model_id", how="left", maintain_order="left")
 
+    def exchanged(self) -> bytes:
+        """The scores as Every Eval Ever records, one JSON file per model, in a zip."""
+        packed = BytesIO()
+        with tempfile.TemporaryDirectory() as work, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            files = every_eval_ever.write(
+                _typed(self.scores, SCORE_SCHEMA), _typed(self.models, MODEL_SCHEMA), Path(work), organisation="mine"
+            )
+            for file in files:
+                archive.write(file, file.relative_to(work).as_posix())
+        return packed.getvalue()
+
     @property
     def title(self) -> str:
         """How the panel is called wherever it stands."""
         return SAMPLE_TITLE if self.is_sample else OWN_TITLE
 
 
-def own_scores(reading: Reading, *, is_sample: bool = False) -> OwnScores:
+def own_scores(reading: Reading, *, items: pl.DataFrame | None = None, is_sample: bool = False) -> OwnScores:
     """Return what a reading gives as the rows of a session.
 
     Raises BadParameterError for a reading without scores or with more than a session may hold.
@@ -61,10 +78,18 @@ def own_scores(reading: Reading, *, is_sample: bool = False) -> OwnScores:
         )
     tables = {table.name: table.columns for table in RAW_TABLES}
     scores, models = _as_text(reading.scores, tables["scores"]), _as_text(reading.models, tables["models"])
-    models = models.with_columns(pl.col("family").fill_null("unnamed family")).unique("model_id", maintain_order=True)
-    digest = hashlib.sha256(scores.write_csv().encode() + models.write_csv().encode()).hexdigest()
+    items = None if items is None else items.join(scores.select("model_id").unique(), on="model_id", how="semi")
+    models = models.with_columns(pl.col("family").fill_null(pl.col("model_id"))).unique("model_id", maintain_order=True)
+    digest = hashlib.sha256()
+    for frame in (scores, models, items):
+        digest.update(b"" if frame is None else frame.write_csv().encode())
     return OwnScores(
-        scores=scores, models=models, findings=reading.findings, is_sample=is_sample, digest=f"{digest}{is_sample}"
+        scores=scores,
+        models=models,
+        items=items,
+        findings=reading.findings,
+        is_sample=is_sample,
+        digest=f"{digest.hexdigest()}{is_sample}",
     )
 
 
@@ -82,13 +107,15 @@ def with_own(lake: Lake, own: OwnScores, entries: Sequence[ScoreEntry] = ()) -> 
             models.append(described.with_columns(pl.lit(next(iter(OVERLAY_SOURCES))).alias("source_id")))
         sources |= OVERLAY_SOURCES
     return lake.with_overlay(
-        scores=pl.concat(scores, how="diagonal"), models=pl.concat(models, how="diagonal"), sources=sources
+        scores=pl.concat(scores, how="diagonal"),
+        models=pl.concat(models, how="diagonal"),
+        items=None if own.items is None else _filed(own.items),
+        sources=sources,
     )
 
 
-def refused(reading: Reading) -> tuple[Finding, ...]:
-    """Return the findings that kept rows out."""
-    return tuple(finding for finding in reading.findings if finding.severity is Severity.REFUSED)
+def _typed(frame: pl.DataFrame, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items() if name in frame.columns)
 
 
 def _filed(frame: pl.DataFrame) -> pl.DataFrame:

@@ -190,7 +190,7 @@ class Lake:
         connection.execute("update raw_lake set lake_version = ?", [version]).fetchall()
         replaced = connection.execute(
             "select table_name from duckdb_columns() "
-            "where column_name = 'source_id' and starts_with(table_name, 'raw_')"
+            "where column_name = 'source_id' and starts_with(table_name, 'raw_') and table_name != 'raw_items'"
         ).fetchall()
         for source_id, title in sources.items():
             for (name,) in replaced:

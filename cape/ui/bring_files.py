@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -10,15 +11,17 @@ import streamlit as st
 
 from cape.diagnostics import choices_for
 from cape.errors import CapeError
-from cape.ingest.confirm import EDITED, ORDERS, OwnReading, own_reading
+from cape.ingest.confirm import EDITED, ORDERS, PLACE_COLUMNS, OwnReading, own_reading
 from cape.ingest.reading import Finding, Reading, counts_of
-from cape.lake import OWN_SOURCE, Lake, OwnScores, own_scores
+from cape.lake import OWN_SOURCE, Lake, OwnScores, own_scores, read_sample, read_upload, sample_zip
+from cape.lake.upload import UPLOAD_BYTES
 from cape.quantities import Result
 from cape.ui import exports, state
 from cape.ui.lake import lake_with
 
 ORDER_WORDS = {"params": "size", "tokens": "training tokens", "step": "training step"}
-INGEST = "cape ingest PATH... --source-id mine"
+INGEST = f"cape ingest PATH... --source-id {OWN_SOURCE} --url internal --date YYYY-MM-DD"
+COLUMNS = 3
 NO_SCORE = "No score could be read; nothing was changed. What is wrong stands below."
 
 
@@ -26,7 +29,7 @@ def take(held: OwnReading, lake: Lake) -> None:
     """Make what was read the session's panel and show it; a fault leaves the session's panel as it was."""
     state.keep_own_reading(held)
     try:
-        own = own_scores(held.placed, is_sample=held.is_sample)
+        own = own_scores(held.placed, items=held.items, is_sample=held.is_sample)
         selection = selection_of(lake_with(own))
     except CapeError as error:
         st.error(str(error))
@@ -36,13 +39,46 @@ def take(held: OwnReading, lake: Lake) -> None:
     st.rerun()
 
 
-def take_reading(reading: Reading, lake: Lake, *, order_by: str = "", is_sample: bool = False) -> None:
+def take_reading(
+    reading: Reading, lake: Lake, *, items: pl.DataFrame | None = None, order_by: str = "", is_sample: bool = False
+) -> None:
     """Take a reading that was just made; one without a score only shows its findings."""
     if reading.scores.is_empty():
         st.error(NO_SCORE)
         show_findings(reading.findings)
         return
-    take(own_reading(reading, order_by=order_by, is_sample=is_sample), lake)
+    take(own_reading(reading, items=items, order_by=order_by, is_sample=is_sample), lake)
+
+
+def drop(lake: Lake) -> None:
+    """Draw the uploader and, beside it, the sample."""
+    st.subheader("Drop result files")
+    st.caption(
+        "lm-evaluation-harness (folders as a zip), Open LLM Leaderboard, Every Eval Ever, Inspect, lighteval, "
+        f"HELM, OpenCompass, or a score table; up to {UPLOAD_BYTES // 10**6} MB. Files stay in this session."
+    )
+    files = st.file_uploader(
+        "Result files or a zip",
+        accept_multiple_files=True,
+        key=f"own_files_{state.own_round()}",
+        label_visibility="collapsed",
+    )
+    buttons = st.container(horizontal=True)
+    if buttons.button("Read the files", type="primary", disabled=not files, key="own_read"):
+        with st.spinner("Reading the files ..."):
+            found = read_upload([(file.name, file.getvalue()) for file in files], lake)
+        take_reading(found.reading, lake, items=found.items)
+    if buttons.button("Try a sample", key="own_sample"):
+        found = read_sample(lake)
+        take_reading(found.reading, lake, items=found.items, is_sample=True)
+    buttons.download_button(
+        "The sample as a zip",
+        data=sample_zip,
+        file_name="sample_lm_eval.zip",
+        mime="application/zip",
+        key="sample_zip",
+        on_click="ignore",
+    )
 
 
 def selection_of(lake: Lake) -> dict[str, str]:
@@ -96,7 +132,7 @@ def remove() -> None:
 
 
 def _downloads(own: OwnScores, result: Result) -> None:
-    columns = st.columns(len(exports.FORMATS))
+    columns = st.columns(COLUMNS)
     for column, file_format in zip(columns, ("CSV", "Parquet"), strict=False):
         column.download_button(
             file_format,
@@ -107,14 +143,25 @@ def _downloads(own: OwnScores, result: Result) -> None:
             on_click="ignore",
         )
 
+    columns[-1].download_button(
+        "Every Eval Ever JSON",
+        data=own.exchanged,
+        file_name="my_scores_every_eval_ever.zip",
+        mime="application/zip",
+        key="own_eee",
+        on_click="ignore",
+    )
+
 
 def show_reading(held: OwnReading, lake: Lake) -> None:
     """Show the findings and the table of families and sizes, to be confirmed."""
     unsure = held.table.filter(~pl.col("sure")).height
-    with st.expander(f"Files and findings: {_counted(held.reading.findings)}", expanded=bool(unsure)):
+    lacking = held.table.filter(pl.col("use") & pl.col(PLACE_COLUMNS[held.order_by]).is_null()).height
+    counts = counts_of(held.reading.findings)
+    with st.expander(f"Files and findings: {_counted(held.reading.findings)}", expanded=bool(counts["refused"])):
         show_findings(held.reading.findings)
-    words = f"{unsure} of {held.table.height} need a look" if unsure else "all are known"
-    with st.expander(f"Families and sizes ({words})", expanded=bool(unsure)):
+    words = f"{unsure} of {held.table.height} were guessed: confirm them" if unsure else "all are known"
+    with st.expander(f"Families and sizes ({words})", expanded=bool(lacking)):
         _confirm(held, lake)
 
 
@@ -137,6 +184,7 @@ def _confirm(held: OwnReading, lake: Lake) -> None:
         held.table,
         hide_index=True,
         disabled=fixed,
+        placeholder="",
         column_config={
             "size_b": st.column_config.NumberColumn("size (B)", format="%.4g"),
             "tokens_b": st.column_config.NumberColumn("tokens (B)", format="%.4g"),
@@ -147,4 +195,4 @@ def _confirm(held: OwnReading, lake: Lake) -> None:
         alt="Family and place of every model that was read",
     )
     if st.button("Use these families and sizes", type="primary", key="own_confirm"):
-        take(OwnReading(reading=held.reading, table=edited, order_by=order, is_sample=held.is_sample), lake)
+        take(replace(held, table=edited, order_by=order), lake)

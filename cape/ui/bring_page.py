@@ -30,7 +30,12 @@ PAIR = ("hellaswag", "truthfulqa_mc2")
 def show_bring(diagnostic: Diagnostic) -> None:
     """Show where scores enter, what became of them, and gamma of the selected panel."""
     result = open_page(diagnostic)
-    _paste(current_lake())
+    lake = current_lake()
+    pasted, dropped = st.columns([3, 2], gap="large")
+    with pasted:
+        _paste(lake)
+    with dropped:
+        bring_files.drop(lake)
     _mine(result)
     frame.sentences(result)
     _doors(result)
@@ -53,7 +58,8 @@ def _paste(lake: Lake) -> None:
     text = _grid(x, y, order) if how == GRID else _area(x, y, order)
     if st.button("Show gamma of my table", type="primary", key="paste_read"):
         reading = read_pasted(text, benchmarks=known, pair=(x, y), order_by=order)
-        bring_files.take_reading(reading, lake, order_by=order)
+        axes = reading.scores["axis"]  # a header may name another order than the box
+        bring_files.take_reading(reading, lake, order_by=axes[0] if axes.len() else order)
 
 
 def _grid(x: str, y: str, order: str) -> str:

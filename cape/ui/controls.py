@@ -16,6 +16,7 @@ from cape.diagnostics import (
     Choices,
     Diagnostic,
     Option,
+    axis_of,
     choices_for,
     defaults_of,
     measurements,
@@ -23,6 +24,7 @@ from cape.diagnostics import (
 )
 from cape.errors import CapeError
 from cape.lake import OWN_SOURCE, Lake
+from cape.positions import PARAMS
 from cape.ui import state
 
 AS_NAMED = "as named"
@@ -109,12 +111,14 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
         place = listed.index(default) if default in listed else 0
         return choice(name, about.label, listed, place, help_text=about.help)
     if about.low is None and about.high is None:
-        return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
+        return st.text_input(
+            _label(about, lake, params), value=default, key=name, help=about.help, bind="query-params"
+        ).strip()
     kind = int if about.is_whole else float
     asked = st.query_params.get(name)  # read first: the widget clears what it does not accept
     draw = st.slider if about.is_slider else st.number_input
     value = draw(
-        about.label,
+        _label(about, lake, params),
         min_value=None if about.low is None else kind(about.low),
         max_value=None if about.high is None else kind(about.high),
         value=kind(default),
@@ -124,6 +128,14 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
     )
     report_number(name, about, asked, value)
     return value
+
+
+def _label(about: Option, lake: Lake, params: Mapping[str, Any]) -> str:
+    """Return the label of an option; a place carries the unit of the panel's axis."""
+    if not about.is_place or "panel" not in params:
+        return about.label
+    axis = axis_of(params["panel"], params.get("family", ALL_FAMILIES), lake.read)
+    return about.label.replace(f"({PARAMS.short})", f"({axis.short})")
 
 
 def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
