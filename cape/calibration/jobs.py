@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.calibration.batched import Answers
-from cape.calibration.cells import Cell
+from cape.calibration.cells import Cell, cells_named
 from cape.calibration.estimators import BY_NAME, ESTIMATORS, Calibrated, Truth
 from cape.calibration.groups import GROUPS, POPULATION_GROUPS
 from cape.calibration.tally import rounded, row_of, tally
@@ -164,6 +164,21 @@ def run_jobs(jobs: Sequence[Job], folder: Path, *, n_workers: int, progress: Cal
         os.replace(draft, folder / f"{job.key}.json")
         n_done += 1
         progress(n_done, len(jobs))
+
+
+def run_cell(*, cell: str, world: str, numbers: dict[str, int], groups: Sequence[str], folder: str, done: str) -> None:
+    """Run every block of one cell and world and then write the empty file `done`.
+
+    The form in which a calibration goes through a sweep: plain values in, results in a folder out.
+    numbers : n_simulations, n_resamples and seed of `plan`.
+    """
+    jobs = plan(cells_named(cell), [world], **numbers, groups=groups)
+    run_jobs(jobs, Path(folder), n_workers=1, progress=_silent)
+    Path(done).touch()
+
+
+def _silent(done: int, n_jobs: int) -> None:
+    """Progress of a job that another process follows."""
 
 
 def rows(jobs: Sequence[Job], folder: Path) -> list[dict]:

@@ -71,7 +71,7 @@ def named(params: Params) -> str:
     elif params.family != ALL_FAMILIES:
         words.append(params.family)
     if isinstance(params, WindowParams) and params.min_b:
-        words.append(f"from {params.min_b:g} B")
+        words.append(f"from {params.min_b:g} {params.axis.short}")
     if isinstance(params, WindowParams) and params.max_b:
-        words.append(f"up to {params.max_b:g} B")
+        words.append(f"up to {params.max_b:g} {params.axis.short}")
     return " ".join(words)

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cape.diagnostics._cut import cut_of
 from cape.diagnostics._plain_estimates import count, undefined
+from cape.positions import Axis
 from cape.quantities import Estimate, Phase, Table
 from cape.stats.coupling import phase_probabilities
 from cape.stats.dimensionality import (
@@ -34,6 +36,7 @@ RULE_WORDS = {
 }
 KINDS = ("covariance", "correlation")
 REFUSED = f"undefined: fewer than {MIN_ROWS} models with every score"
+PAPER_CUT_B = 3.5  # N_c of paper A 2.1, where the dashboard parts its phases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Complete:
     scores: NDArray[np.float64]
     errors: NDArray[np.float64]
     log10_n: NDArray[np.float64]
+    axis: Axis
     family: NDArray[np.str_]
     is_near: NDArray[np.bool_]
     caveats: tuple[str, ...]
@@ -74,9 +78,10 @@ def groups(data: Complete, *, cut_b: float) -> list[Group]:
         phases = (Phase.TAX, Phase.TRANSITION, Phase.BONUS, *((Phase.UNDETERMINED,) if rule == OUR_RULE else ()))
         held = np.asarray(data.rows[column].to_list())
         found += [Group(rule=rule, name=str(phase), rows=np.flatnonzero(held == phase)) for phase in phases]
+    cut, words = cut_of(cut_b, PAPER_CUT_B, data.axis, data.log10_n)
     with np.errstate(invalid="ignore"):  # a size that is not public lies on neither side
-        is_below, is_above = data.log10_n < np.log10(cut_b) + 9, data.log10_n >= np.log10(cut_b) + 9
-    sides = ((f"below {cut_b:g} B", is_below), (f"from {cut_b:g} B", is_above))
+        is_below, is_above = data.log10_n < cut, data.log10_n >= cut
+    sides = ((f"below {words}", is_below), (f"from {words}", is_above))
     return found + [Group(rule=SIZE_RULE, name=name, rows=np.flatnonzero(mask)) for name, mask in sides]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cape.diagnostics._d_eff_phases import Complete
 from cape.diagnostics._printed_series import PrintedSeries
+from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate, Table
 from cape.stats.dimensionality import MIN_ROWS, Redraws, Words, redraw_inference
 from cape.stats.inference import Inference
@@ -26,7 +27,6 @@ from cape.stats.spectral_trend import (
     zero_crossings,
 )
 
-BILLIONS = "billion parameters"
 WINDOW = "sliding window"
 NO_DRAWS = Redraws(
     method="one printed series, no resampling",
@@ -45,24 +45,30 @@ def window_estimates(series: WindowSeries, data: Complete) -> list[Estimate]:
         found = _at_window(series, series.lambda_2[:, index], index, "second eigenvalue of the correlation matrix")
         estimates.append(
             found.estimate(
-                symbol="lambda_2", label=f"{WINDOW}: {name}", unit="", caveats=(_span(series, index), *caveats)
+                symbol="lambda_2",
+                label=f"{WINDOW}: {name}",
+                unit="",
+                caveats=(_span(series, index, data.axis), *caveats),
             )
         )
         found = _at_window(series, series.e2[:, index, 1], index, f"loading of {data.benchmarks[1]} on e2")
         label = f"{data.benchmarks[1]}: {name}"
         estimates.append(
-            found.estimate(symbol="e2_loading", label=label, unit="", caveats=(_span(series, index), *_signs(series)))
+            found.estimate(
+                symbol="e2_loading", label=label, unit="", caveats=(_span(series, index, data.axis), *_signs(series))
+            )
         )
     by_size = _BySize(
+        axis=data.axis,
         log10_n=series.log10_n,
         d_eff={"covariance": series.d_eff_covariance, "correlation": series.d_eff_correlation},
         lambda_1=series.lambda_1,
         lambda_2=series.lambda_2,
     )
     estimates += _fits(WINDOW, by_size, series.redraws, caveats)
-    estimates += _peak(series, caveats)
+    estimates += _peak(series, caveats, data.axis)
     estimates += [
-        _zero(name, series.log10_n, series.e2[..., k], series.redraws, _signs(series))
+        _zero(name, (series.log10_n, data.axis), series.e2[..., k], series.redraws, _signs(series))
         for k, name in enumerate(data.benchmarks)
     ]
     return estimates
@@ -75,10 +81,10 @@ def printed_estimates(printed: Sequence[PrintedSeries]) -> list[Estimate]:
         label = f"printed {one.group}"
         first, second, own = (one.by_key[key][None] for key in ("lambda1", "lambda2", "d_eff"))
         ratios = {"as printed": own} if own.size else {}
-        by_size = _BySize(log10_n=one.log10_n, d_eff=ratios, lambda_1=first, lambda_2=second)
+        by_size = _BySize(axis=PARAMS, log10_n=one.log10_n, d_eff=ratios, lambda_1=first, lambda_2=second)
         estimates += _fits(label, by_size, NO_DRAWS, ())
         if one.by_key["theta"].size:
-            estimates.append(_zero(label, one.log10_n, one.by_key["theta"][None], NO_DRAWS, ()))
+            estimates.append(_zero(label, (one.log10_n, PARAMS), one.by_key["theta"][None], NO_DRAWS, ()))
     return estimates
 
 
@@ -86,6 +92,7 @@ def printed_estimates(printed: Sequence[PrintedSeries]) -> list[Estimate]:
 class _BySize:
     """What is fitted against log10 N (n,): d_eff by kind and two eigenvalues, (1 + n_resamples, n) each."""
 
+    axis: Axis
     log10_n: NDArray[np.float64]
     d_eff: dict[str, NDArray[np.float64]]
     lambda_1: NDArray[np.float64]
@@ -94,8 +101,8 @@ class _BySize:
 
 def _fits(label: str, by_size: _BySize, redraws: Redraws, caveats: tuple[str, ...]) -> list[Estimate]:
     """Return exponent and R2 of lambda_2, slope and intercept of d_eff, and the sizes where d_eff = 1 and det = 0."""
-    log10_n = by_size.log10_n
-    n, largest = log10_n.size, float(in_billions(log10_n.max()))
+    log10_n, axis = by_size.log10_n, by_size.axis
+    n, largest = log10_n.size, float(in_billions(log10_n.max(), axis))
     power = power_laws(log10_n, by_size.lambda_2)
     estimates = [
         line_inference(values, redraws, what=what, n_points=n).estimate(
@@ -113,12 +120,12 @@ def _fits(label: str, by_size: _BySize, redraws: Redraws, caveats: tuple[str, ..
             found = line_inference(drawn, redraws, what=what, n_points=n)
             estimates.append(found.estimate(symbol=symbol, label=name, unit=unit, caveats=caveats))
         at = line.crossing(1.0)
-        found = crossing_inference(at, redraws, what=f"{what}, where it is 1", n_points=n, largest_b=largest)
-        estimates.append(found.estimate(symbol="N_at_d_eff_1", label=name, unit=BILLIONS, caveats=caveats))
+        found = crossing_inference(at, redraws, what=f"{what}, where it is 1", n_points=n, largest_b=largest, axis=axis)
+        estimates.append(found.estimate(symbol="N_at_d_eff_1", label=name, unit=axis.unit, caveats=caveats))
     at = lines(log10_n, by_size.lambda_1 * by_size.lambda_2).crossing(0.0)
     what = "straight line of lambda_1 lambda_2 on log10 N, where it is 0"
-    found = crossing_inference(at, redraws, what=what, n_points=n, largest_b=largest)
-    return [*estimates, found.estimate(symbol="N_at_det_0", label=label, unit=BILLIONS, caveats=caveats)]
+    found = crossing_inference(at, redraws, what=what, n_points=n, largest_b=largest, axis=axis)
+    return [*estimates, found.estimate(symbol="N_at_det_0", label=label, unit=axis.unit, caveats=caveats)]
 
 
 def _at_window(series: WindowSeries, values: NDArray[np.float64], index: int, what: str) -> Inference:
@@ -129,9 +136,9 @@ def _at_window(series: WindowSeries, values: NDArray[np.float64], index: int, wh
     return redraw_inference(values, series.redraws, words, n_rows=rows.size, needs=MIN_ROWS)
 
 
-def _span(series: WindowSeries, index: int) -> str:
-    low, high = (float(in_billions(ends[index])) for ends in (series.log10_from, series.log10_to))
-    return f"models of {low:.3g} to {high:.3g} B"
+def _span(series: WindowSeries, index: int, axis: Axis) -> str:
+    low, high = (float(in_billions(ends[index], axis)) for ends in (series.log10_from, series.log10_to))
+    return f"models of {low:.3g} to {high:.3g} {axis.short}"
 
 
 def _signs(series: WindowSeries) -> tuple[str, ...]:
@@ -142,14 +149,14 @@ def _signs(series: WindowSeries) -> tuple[str, ...]:
     return (text, f"{unclear} of {series.alignment.size} steps have a cosine below {AMBIGUOUS}: the sign is unsure")
 
 
-def _peak(series: WindowSeries, caveats: tuple[str, ...]) -> list[Estimate]:
+def _peak(series: WindowSeries, caveats: tuple[str, ...], axis: Axis) -> list[Estimate]:
     """Return the largest 1 / lambda_2 over the windows and the size where it is."""
     with np.errstate(divide="ignore"):  # a singular resample has no finite reciprocal
         inverse = np.where(series.lambda_2 > 0, 1.0 / series.lambda_2, np.nan)
     is_known = np.isfinite(inverse).any(axis=1)
     safe = np.where(np.isfinite(inverse), inverse, -np.inf)
     highest = np.where(is_known, safe.max(axis=1), np.nan)
-    sizes = np.where(is_known, in_billions(series.log10_n[safe.argmax(axis=1)]), np.nan)
+    sizes = np.where(is_known, in_billions(series.log10_n[safe.argmax(axis=1)], axis), np.nan)
     at_edge = np.isfinite(inverse[0]).any() and int(safe[0].argmax()) in (0, inverse.shape[1] - 1)
     edge = ("at the edge of the sizes: no peak inside",) if at_edge else ()
     found = [
@@ -167,22 +174,27 @@ def _peak(series: WindowSeries, caveats: tuple[str, ...]) -> list[Estimate]:
     ]
     return [
         found[0].estimate(symbol="chi_2_peak", label=WINDOW, unit="", caveats=(*edge, *caveats)),
-        found[1].estimate(symbol="chi_2_peak_at", label=WINDOW, unit=BILLIONS, caveats=(*edge, *caveats)),
+        found[1].estimate(symbol="chi_2_peak_at", label=WINDOW, unit=axis.unit, caveats=(*edge, *caveats)),
     ]
 
 
 def _zero(
-    label: str, log10_n: NDArray[np.float64], values: NDArray[np.float64], redraws: Redraws, caveats: tuple[str, ...]
+    label: str,
+    places: tuple[NDArray[np.float64], Axis],
+    values: NDArray[np.float64],
+    redraws: Redraws,
+    caveats: tuple[str, ...],
 ) -> Estimate:
     """Return the size where a loading on e2 first changes sign, or none."""
+    log10_n, axis = places
     at, number = zero_crossings(log10_n, values)
     what = "size where the loading on e2 first changes sign, by straight lines between windows"
     more = (f"{int(number[0])} changes of sign; the first is given",) if number[0] > 1 else ()
     words = Words(
         what=what, why="none: the loading does not change sign within the sizes", lacking="have no change of sign"
     )
-    found = redraw_inference(in_billions(at), redraws, words, n_rows=log10_n.size, needs=1)
-    return found.estimate(symbol="N_at_e2_zero", label=label, unit=BILLIONS, caveats=(*more, *caveats))
+    found = redraw_inference(in_billions(at, axis), redraws, words, n_rows=log10_n.size, needs=1)
+    return found.estimate(symbol="N_at_e2_zero", label=label, unit=axis.unit, caveats=(*more, *caveats))
 
 
 def window_tables(series: WindowSeries | None, data: Complete, printed: Sequence[PrintedSeries]) -> list[Table]:

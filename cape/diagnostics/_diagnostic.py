@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import plotly.graph_objects as go
 import polars as pl
 
-from cape.diagnostics._params import NoParams, accept
+from cape.diagnostics._axis_words import Outcome as Outcome
+from cape.diagnostics._axis_words import in_words_of
+from cape.diagnostics._params import NoParams, accept, options_of
 from cape.lake import Lake
-from cape.quantities import Estimate, Result, Table
+from cape.positions import PARAMS
+from cape.quantities import Estimate, Result
 
 
 class Read(Protocol):
     """Read a view of the lake where columns equal values; every call is recorded in the result."""
 
     def __call__(self, view: str, /, **equals: Any) -> pl.DataFrame: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What `compute` returns: estimates, tables and generated sentences."""
-
-    estimates: tuple[Estimate, ...] = ()
-    tables: tuple[Table, ...] = ()
-    sentences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +109,10 @@ def run_diagnostic(diagnostic: Diagnostic, given: Mapping[str, Any], lake: Lake)
             kept[key] = lake.read(view, **equals)
         return kept[key]
 
-    outcome = diagnostic.compute(params, read)
+    outcome = in_words_of(diagnostic.compute(params, read), getattr(params, "axis", PARAMS))
     return Result(
         diagnostic=diagnostic.slug,
-        params=asdict(params),
+        params={name: getattr(params, name) for name in options_of(diagnostic.params)},
         lake_version=lake.version,
         estimates=outcome.estimates,
         tables=outcome.tables,

@@ -9,12 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cape.diagnostics._diagnostic import Read
-from cape.diagnostics._params import ALL_FAMILIES, Params, WindowParams, family_names
+from cape.diagnostics._params import ALL_FAMILIES, Params, WindowParams, axis_of, family_names
+from cape.diagnostics._protocols import protocol_caveats
 from cape.errors import NotEnoughDataError, UnknownNameError
+from cape.positions import PARAMS, axis_among
 from cape.stats.inference import Points, Steps
 
-PARAMETERS = "parameters"
-AXIS_UNITS = {"tokens": "training tokens", "step": "training steps"}
+PARAMETERS = PARAMS.counted
+ALIKE = "both panels state the same shots, metric and harness; prompts may differ"
 AT_SIZE = ("position", "position")
 BETWEEN_SIZES = ("position_from", "position_to")
 
@@ -46,14 +48,7 @@ def size_rows(params: Params, read: Read) -> pl.DataFrame:
 
 def position_unit(rows: pl.DataFrame) -> str:
     """Return what the positions of rows count: parameters, or training tokens or steps where all rows say so."""
-    axes = rows["axis"].unique().to_list()
-    return AXIS_UNITS.get(axes[0], PARAMETERS) if len(axes) == 1 else PARAMETERS
-
-
-def axis_caveats(rows: pl.DataFrame) -> tuple[str, ...]:
-    """Return a caveat where positions are no parameters, although the unit of a size says so."""
-    others = sorted(set(rows["axis"]) - {"params"})
-    return (f"positions are {position_unit(rows)}, not parameters; read the unit so",) if others else ()
+    return axis_among(rows["axis"]).counted
 
 
 def points_of(rows: pl.DataFrame) -> Points:
@@ -95,8 +90,8 @@ def _window_words(params: Params) -> str:
     if not isinstance(params, WindowParams):
         return ""
     families = f", families {params.families!r}" if params.families else ""
-    low = f", window from {params.min_b:g} B" if params.min_b else ""
-    high = f", window up to {params.max_b:g} B" if params.max_b else ""
+    low = f", window from {params.min_b:g} {params.axis.short}" if params.min_b else ""
+    high = f", window up to {params.max_b:g} {params.axis.short}" if params.max_b else ""
     return f"{families}{low}{high}"
 
 
@@ -122,8 +117,12 @@ def other_selection(
         if mine != theirs
     )
     if panel != params.panel and not caveats:
-        caveats = ("the two panels may differ in prompts, shots and harness; see their protocols",)
-    other = replace(params, panel=panel, family=family, x=pair[0], y=pair[1], families="")
+        named = ((params.x, pair[0]), (params.y, pair[1]))
+        caveats = protocol_caveats((params.panel, panel), named, read) or (ALIKE,)
+    axis = axis_of(panel, family, read)
+    if axis is not params.axis:
+        caveats += (f"{params.panel} is ordered by {params.axis.counted}, {panel} by {axis.counted}",)
+    other = replace(params, panel=panel, family=family, x=pair[0], y=pair[1], families="", axis=axis)
     return other, caveats
 
 
@@ -148,9 +147,9 @@ def in_window(rows: pl.DataFrame, params: Params, smallest: str, largest: str) -
     if wanted := family_names(params.families):
         rows = rows.filter(pl.col("family").is_in(wanted))
     if params.min_b:
-        rows = rows.filter(pl.col(smallest) >= params.min_b * 1e9)
+        rows = rows.filter(pl.col(smallest) >= params.min_b * params.axis.scale)
     if params.max_b:
-        rows = rows.filter(pl.col(largest) <= params.max_b * 1e9)
+        rows = rows.filter(pl.col(largest) <= params.max_b * params.axis.scale)
     return rows
 
 

@@ -115,7 +115,7 @@ def _ladder_estimates(params: FlowParams, ladders: Ladders) -> list[Estimate]:
 def _bend(name: str, ladder: Points, params: FlowParams, rng: np.random.Generator) -> list[Estimate]:
     where, size = sharpest_bend(ladder, n_draws=fewer(params), rng=rng)
     return [
-        to_billions(where).estimate(symbol="N_bend", label=name, unit=BILLIONS),
+        to_billions(where, params.axis).estimate(symbol="N_bend", label=name, unit=params.axis.unit),
         size.estimate(symbol="bend", label=name, unit="pp per decade squared"),
     ]
 

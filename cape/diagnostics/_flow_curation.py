@@ -10,10 +10,11 @@ import polars as pl
 from cape.diagnostics import _n_c
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import pair_rows, points_of, steps_of
-from cape.diagnostics._flow_params import BILLIONS, GAMMA, PAPER_RECIPE, FlowParams, Ladders, fewer
+from cape.diagnostics._flow_params import GAMMA, PAPER_RECIPE, FlowParams, Ladders, fewer
 from cape.diagnostics._params import ALL_FAMILIES, family_names
 from cape.diagnostics._plain_estimates import undefined
 from cape.diagnostics.critical_scale import PAPER_PAIR, PAPER_PANEL
+from cape.positions import PARAMS
 from cape.quantities import Estimate, Table
 from cape.stats.critical_scale import logistic_turning_point, pooled_quadratic_paper_mode
 from cape.stats.curation import baseline, curation_offset, equivalent_scale, field_pct, required_field
@@ -37,6 +38,10 @@ class Critical:
 
 def critical_scale_of(params: FlowParams, read: Read) -> Critical:
     """Return N_c of the chosen estimator: of the whole panel, as one family alone seldom has one."""
+    if params.n_c == PAPER_RECIPE and params.axis is not PARAMS:
+        why = f"undefined: {PAPER_RECIPE} counts parameters, this panel {params.axis.counted}"
+        none = Inference(value=None, low=None, high=None, n=0, method=params.n_c, caveats=(why,))
+        return Critical(found=none, caveats=())
     if params.n_c == PAPER_RECIPE:
         rows = read("mart_pairs", panel=PAPER_PANEL, x=PAPER_PAIR[0], y=PAPER_PAIR[1]).sort("y_file_row")
         if rows.is_empty():
@@ -65,11 +70,12 @@ def critical_scale_of(params: FlowParams, read: Read) -> Critical:
 
 def field_estimates(params: FlowParams, critical: Critical) -> tuple[list[Estimate], list[Table]]:
     """Return N_c as used, h_c at the stated size, and the curve of h_c with the interval of N_c (paper A.10)."""
-    at = float(np.log10(params.size_b)) + 9
-    label = f"at {params.size_b:g} B"
+    axis = params.axis
+    at = float(np.log10(params.size_b)) + axis.log10_scale
+    label = f"at {params.size_b:g} {axis.short}"
     estimates = [
-        to_billions(critical.found).estimate(
-            symbol="N_c", label=f"used for h_c: {params.n_c}", unit=BILLIONS, caveats=critical.caveats
+        to_billions(critical.found, axis).estimate(
+            symbol="N_c", label=f"used for h_c: {params.n_c}", unit=axis.unit, caveats=critical.caveats
         ),
         required_field(critical.found, at).estimate(symbol="h_c", label=label, unit="%", caveats=critical.caveats),
     ]
@@ -90,6 +96,8 @@ def _field_curve(n_c: Inference) -> Table:
 
 def curation_estimates(params: FlowParams, read: Read) -> list[Estimate]:
     """Return h(D) of the curated families and what their gamma is worth in size; none where the panel lacks them."""
+    if params.axis is not PARAMS:
+        return []  # the statement on curated models speaks of parameters
     whole = FlowParams(panel=params.panel, x=params.x, y=params.y)
     names = family_names(params.curated)
     rows = pair_rows(whole, read).drop_nulls("position")
@@ -233,7 +241,7 @@ def chance_scale(params: FlowParams, read: Read) -> list[Estimate]:
     method = found.method.replace("gamma > 0", "score clear of chance by 2 SE")
     caveats = tuple(c.replace("gamma > 0", "score clear of chance") for c in found.caveats)
     return [
-        to_billions(replace(found, method=method, caveats=caveats)).estimate(
-            symbol="N_chance", label=params.y, unit=BILLIONS
+        to_billions(replace(found, method=method, caveats=caveats), params.axis).estimate(
+            symbol="N_chance", label=params.y, unit=params.axis.unit
         )
     ]

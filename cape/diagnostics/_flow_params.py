@@ -46,7 +46,13 @@ class FlowParams(WindowParams):
         N_C_CHOICES[0], label="N_c of h_c", help="Population estimator of the critical scale.", choices=N_C_CHOICES
     )
     size_b: float = option(
-        1.0, label="Size for h_c (B)", help="Size at which h_c is stated.", low=0.001, high=1e5, is_whole=False
+        1.0,
+        label="Size for h_c (B)",
+        help="Size at which h_c is stated.",
+        low=0.001,
+        high=1e6,
+        is_whole=False,
+        is_place=True,
     )
     angle: str = option(
         str(Angle.ARCTANGENT),

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from cape.diagnostics._flow_params import BILLIONS, GAMMA, FlowParams, Ladders, fewer, pooled_name
+from cape.diagnostics._flow_params import GAMMA, FlowParams, Ladders, fewer, pooled_name
 from cape.diagnostics._plain_estimates import count, undefined
+from cape.positions import Axis
 from cape.quantities import Estimate, Table
 from cape.stats.inference import Inference, to_billions
 from cape.stats.running import (
@@ -34,8 +35,8 @@ def running_fits(params: FlowParams, ladders: Ladders, n_c: Inference) -> tuple[
     lines = {name: line_fit(run) for name, run in runs.items()}
     name = next(iter(runs), "")  # a kink has four terms: only the first fit, all families or the one selected, gets one
     kinks = {name: kink_fit(_first(runs[name]))} if name and runs[name].log10_n.size >= LEAST_KINK else {}
-    estimates = [e for name, fit in lines.items() for e in _line_estimates(name, fit, runs[name])]
-    estimates += [e for name, kink in kinks.items() for e in _kink_estimates(name, kink)]
+    estimates = [e for name, fit in lines.items() for e in _line_estimates(name, fit, runs[name], params.axis)]
+    estimates += [e for name, kink in kinks.items() for e in _kink_estimates(name, kink, params.axis)]
     estimates += _locking(params, ladders, n_c)
     return estimates, [_running_table(params, ladders, lines, kinks), _running_curves(lines, kinks, ladders)]
 
@@ -58,7 +59,7 @@ def _first(run: Running) -> Running:
     return replace(run, gamma=run.gamma[: MOST_KINK + 1], weight=run.weight[: MOST_KINK + 1])
 
 
-def _line_estimates(name: str, fit: LineFit, run: Running) -> list[Estimate]:
+def _line_estimates(name: str, fit: LineFit, run: Running, axis: Axis) -> list[Estimate]:
     seen = run.weight[0] > 0
     signed = seen & (run.gamma[0] != 0)
     hits = int(((fit.fitted > 0) == (run.gamma[0] > 0))[signed].sum()) if fit.slope.value is not None else None
@@ -66,7 +67,7 @@ def _line_estimates(name: str, fit: LineFit, run: Running) -> list[Estimate]:
     return [
         fit.slope.estimate(symbol="gamma_line_slope", label=name, unit=f"{GAMMA} per decade"),
         fit.intercept.estimate(symbol="gamma_line_intercept", label=name, unit=GAMMA),
-        to_billions(fit.zero).estimate(symbol="N_line_zero", label=name, unit=BILLIONS),
+        to_billions(fit.zero, axis).estimate(symbol="N_line_zero", label=name, unit=axis.unit),
         fit.r2.estimate(symbol="gamma_line_r2", label=name, unit=""),
         fit.rmse.estimate(symbol="gamma_line_rmse", label=name, unit=GAMMA),
         undefined("n_line_hits", name, n=0, unit="intervals", method=method, why=("no line",))
@@ -83,7 +84,7 @@ def _line_estimates(name: str, fit: LineFit, run: Running) -> list[Estimate]:
     ]
 
 
-def _kink_estimates(name: str, fit: KinkFit) -> list[Estimate]:
+def _kink_estimates(name: str, fit: KinkFit, axis: Axis) -> list[Estimate]:
     centre, zero = (
         replace(found, caveats=(*found.caveats, note))
         for found, note in (
@@ -98,8 +99,8 @@ def _kink_estimates(name: str, fit: KinkFit) -> list[Estimate]:
         fit.offset.estimate(symbol="kink_offset", label=name, unit=GAMMA),
         fit.rmse.estimate(symbol="kink_rmse", label=name, unit=GAMMA),
         fit.gain.estimate(symbol="kink_gain", label=name, unit=""),
-        to_billions(centre).estimate(symbol="N_kink_centre", label=name, unit=BILLIONS),
-        to_billions(zero).estimate(symbol="N_kink_zero", label=name, unit=BILLIONS),
+        to_billions(centre, axis).estimate(symbol="N_kink_centre", label=name, unit=axis.unit),
+        to_billions(zero, axis).estimate(symbol="N_kink_zero", label=name, unit=axis.unit),
     ]
 
 

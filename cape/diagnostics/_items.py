@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -31,6 +34,13 @@ def item_flips(params: Params, read: Read) -> pl.DataFrame:
         for name in (params.x, params.y)
     ]
     return pl.concat(frames)
+
+
+def error_words(row: Mapping[str, Any], axes: str = "xy") -> str:
+    """Return whose errors a step rests on: paired items, the scores' own, or one of each."""
+    methods = {row[f"{axis}_stderr_method"] for axis in axes}
+    words = {PAIRED: "paired items", "scores": "the scores' standard errors"}
+    return " and ".join(words[method] for method in sorted(methods))
 
 
 def ladder_errors(params: Params, rows: pl.DataFrame, points: Points, pairs: pl.DataFrame) -> LadderErrors | None:

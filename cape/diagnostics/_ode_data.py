@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cape.diagnostics._cut import cut_of
 from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._params import ALL_FAMILIES, WindowParams, family_names, option
 from cape.diagnostics._score_matrix import BENCHMARKS_HELP, ScoreMatrix, score_matrix
@@ -25,7 +26,6 @@ INPUTS = (NO_INPUT, LOG_N, WIDTH, TOKENS, *(f"{LOG_N} + {one}" for one in (WIDTH
 LEAST_COVERED = 0.5  # share of the pair's rows that a benchmark of the default five must have
 PAPER_TAX_TO_B, PAPER_BONUS_FROM_B = 1.0, 2.8  # sizes that part the regimes in the author's published script
 PAPER_THRESHOLD = 0.1  # paper A.4
-BILLION = 9  # log10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ class OdeParams(WindowParams):
     start_b: float = option(
         0.0,
         label="Start (B)",
+        is_place=True,
         help="Size to integrate from, the nearest of the ladder; 0: its smallest.",
         low=0,
         high=1e6,
@@ -88,6 +89,7 @@ class OdeParams(WindowParams):
     targets_b: str = option(
         "",
         label="Target sizes (B)",
+        is_place=True,
         help="Sizes to predict, separated by commas; empty: 2, 5 and 10 times the largest.",
     )
     h_field: float = option(
@@ -129,6 +131,7 @@ class OdeParams(WindowParams):
     transition_from_b: float = option(
         PAPER_TAX_TO_B,
         label="Tax up to (B)",
+        is_place=True,
         help="Steps that end at or below this size are the tax regime.",
         low=0.001,
         high=1e6,
@@ -137,6 +140,7 @@ class OdeParams(WindowParams):
     transition_to_b: float = option(
         PAPER_BONUS_FROM_B,
         label="Bonus from (B)",
+        is_place=True,
         help="Steps that start at or above this size are the bonus regime.",
         low=0.001,
         high=1e6,
@@ -303,9 +307,9 @@ def _ladders(matrix: ScoreMatrix, rows: pl.DataFrame, kept: NDArray[np.bool_], p
     )
 
 
-def band_of(params: OdeParams) -> tuple[float, float]:
-    """Return the ends of the band between the regimes in log10 N."""
-    return (
-        BILLION + float(np.log10(params.transition_from_b)),
-        BILLION + float(np.log10(params.transition_to_b)),
-    )
+def band_of(setting: Setting) -> tuple[float, float]:
+    """Return the ends of the band between the regimes in log10 N; the paper's only where places are parameters."""
+    params, places = setting.params, np.concatenate([one.log10_n for one in setting.fitted])
+    ends = (params.transition_from_b, PAPER_TAX_TO_B), (params.transition_to_b, PAPER_BONUS_FROM_B)
+    low, high = (cut_of(asked, default, params.axis, places)[0] for asked, default in ends)
+    return low, high

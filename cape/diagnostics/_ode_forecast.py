@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cape.diagnostics._ode_data import BILLION, Setting
+from cape.diagnostics._ode_data import Setting
 from cape.diagnostics._ode_equation import Fitted
 from cape.diagnostics._params import family_names
 from cape.dynamics.forecast import Course, integrate, members_of, right_of
@@ -82,13 +82,13 @@ def _start(setting: Setting, ladder: Trajectory) -> int:
     size = setting.params.start_b
     if size == 0:
         return 0
-    nearest = int(np.abs(ladder.log10_n - (BILLION + np.log10(size))).argmin())
+    nearest = int(np.abs(ladder.log10_n - (setting.params.axis.log10_scale + np.log10(size))).argmin())
     return min(nearest, ladder.k - 1)
 
 
 def _targets(setting: Setting, ladder: Trajectory, start: int) -> Array:
     """Return the sizes to predict in log10 N, rising; raise BadParameterError for one that cannot be."""
-    words = family_names(setting.params.targets_b)
+    words, axis = family_names(setting.params.targets_b), setting.params.axis
     largest = float(ladder.log10_n[-1])
     if not words:
         return largest + np.log10(NEXT)
@@ -96,16 +96,17 @@ def _targets(setting: Setting, ladder: Trajectory, start: int) -> Array:
         sizes = np.array([float(word) for word in words])
     except ValueError:
         raise BadParameterError(
-            f"targets_b is {setting.params.targets_b!r}; write sizes in billions, separated by commas, as 20, 70."
+            f"targets_b is {setting.params.targets_b!r}; write {axis.places} as {axis.unit}, separated by commas, "
+            "as 20, 70."
         ) from None
     if not (np.isfinite(sizes).all() and (sizes > 0).all()):
         raise BadParameterError(f"targets_b is {setting.params.targets_b!r}; every size must be above 0.")
-    places = np.unique(BILLION + np.log10(sizes))
+    places = np.unique(axis.log10_scale + np.log10(sizes))
     origin = float(ladder.log10_n[start])
     if places[0] <= origin or places[-1] > largest + MOST_DECADES:
         raise BadParameterError(
-            f"targets_b is {setting.params.targets_b!r}; {ladder.name} starts at {10 ** (origin - BILLION):.3g} B and "
-            f"can be forecast up to {10 ** (largest + MOST_DECADES - BILLION):.3g} B. Pick sizes between the two."
+            f"targets_b is {setting.params.targets_b!r}; {ladder.name} starts at {axis.text(10**origin)} and "
+            f"can be forecast up to {axis.text(10 ** (largest + MOST_DECADES))}. Pick sizes between the two."
         )
     return places
 
@@ -145,18 +146,19 @@ def _fan_caveats(fitted: Fitted, found: Forecast) -> tuple[str, ...]:
 def _scores(fitted: Fitted, found: Forecast) -> list[Estimate]:
     low, high = _ends(found)
     caveats = _fan_caveats(fitted, found)
-    start_b = 10 ** (found.ladder.log10_n[found.start] - BILLION)
+    axis = fitted.setting.params.axis
+    start = axis.text(10 ** found.ladder.log10_n[found.start])
     is_defined = not bool(found.point.blew_up)
     return [
         Estimate(
             symbol="ode_forecast",
-            label=f"{found.ladder.name} at {10 ** (found.grid[place] - BILLION):.3g} B: {benchmark}",
+            label=f"{found.ladder.name} at {axis.text(10 ** found.grid[place])}: {benchmark}",
             value=float(found.point.states[place, column]) if is_defined else None,
             low=_finite(low[place, column]) if is_defined else None,
             high=_finite(high[place, column]) if is_defined else None,
             n=fitted.members.n_units,
             unit="%",
-            method=f"integrated from {start_b:.3g} B; {fitted.interval_words}",
+            method=f"integrated from {start}; {fitted.interval_words}",
             caveats=caveats,
         )
         for place in np.flatnonzero(found.is_target)
@@ -278,11 +280,10 @@ def _source_table(fitted: Fitted, found: Forecast) -> Table:
 
 def forecast_sentence(fitted: Fitted, found: Forecast) -> str:
     """Return the forecast of the first target for the pair of the selection."""
+    axis = fitted.setting.params.axis
+    start = axis.text(10 ** found.ladder.log10_n[found.start])
     if bool(found.point.blew_up):
-        return (
-            f"Integrated from {10 ** (found.ladder.log10_n[found.start] - BILLION):.3g} B, the equations run away for "
-            f"{found.ladder.name}: they give no forecast."
-        )
+        return f"Integrated from {start}, the equations run away for {found.ladder.name}: they give no forecast."
     low, high = _ends(found)
     place = int(np.flatnonzero(found.is_target)[0])
     told = []
@@ -293,6 +294,6 @@ def forecast_sentence(fitted: Fitted, found: Forecast) -> str:
     added = [one.name for one in found.added if one.vector.any()]
     with_sources = f" with {', '.join(added)} added" if added else ""
     return (
-        f"Integrated from {10 ** (found.ladder.log10_n[found.start] - BILLION):.3g} B{with_sources}, "
-        f"{found.ladder.name} at {10 ** (found.grid[place] - BILLION):.3g} B has {' and '.join(told)}."
+        f"Integrated from {start}{with_sources}, "
+        f"{found.ladder.name} at {axis.text(10 ** found.grid[place])} has {' and '.join(told)}."
     )

@@ -50,7 +50,7 @@ def sides_of(setting: Setting) -> Sides:
     """Fit dB2/dlog10N = a + b B1 and dB1/dlog10N = a + b B2 + c WinoGrande on either side of the band."""
     rows = rates(setting.fitted, derivative=Derivative.MIDPOINT)
     ends = [np.concatenate([one.log10_n[part] for one in setting.fitted]) for part in (slice(0, -1), slice(1, None))]
-    regime = regimes_by_size(ends[0], ends[1], band=band_of(setting.params))
+    regime = regimes_by_size(ends[0], ends[1], band=band_of(setting))
     second, first = {}, {}
     for place, side in enumerate(SIDES):
         mine = regime == str(side)
@@ -122,10 +122,10 @@ def _coefficients(sides: Sides, side: Regime) -> list[Estimate]:
 
 
 def _where(sides: Sides, side: Regime) -> str:
-    params = sides.setting.params
+    axis, (low, high) = sides.setting.params.axis, band_of(sides.setting)
     if side is Regime.TAX:
-        return f"steps that end at or below {params.transition_from_b:g} B"
-    return f"steps that start at or above {params.transition_to_b:g} B"
+        return f"steps that end at or below {axis.text(10**low)}"
+    return f"steps that start at or above {axis.text(10**high)}"
 
 
 def _scaled(found: Inference, factor: float) -> Inference:
@@ -214,7 +214,7 @@ def _gammas(sides: Sides, read: Read) -> list[Estimate]:
     where = regimes_by_size(
         np.log10(steps["position_from"].to_numpy()),
         np.log10(steps["position_to"].to_numpy()),
-        band=band_of(params),
+        band=band_of(sides.setting),
     )
     steps = steps.with_columns(pl.Series("regime", where, dtype=pl.String))
     found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import polars as pl
 
 from cape.errors import BadParameterError, UnknownNameError
 from cape.lake import Lake
+from cape.positions import PARAMS, Axis, axis_among
 
 ALL_FAMILIES = "all"
 NO_PANEL = "none"
@@ -23,7 +24,7 @@ class Option:
 
     source : where the choices come from: "panel", "family", "benchmark" and "variant" are read from the lake
     for the selection at hand, "view" lists the marts; None means `choices` or, when that is empty, free.
-    is_slider : a number between two ends that is drawn as a slider.
+    is_slider : a number between two ends that is drawn as a slider. is_place : a size, in the unit of the panel's axis.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Option:
     high: float | None = None
     is_whole: bool = True
     is_slider: bool = False
+    is_place: bool = False
 
 
 def option(default: Any, **about: Any) -> Any:
@@ -48,7 +50,12 @@ class NoParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params(NoParams):
-    """The selection that the statistical diagnostics share."""
+    """The selection that the statistical diagnostics share.
+
+    axis : what the places of the selected models count; read from the lake by `accept`, not given.
+    """
+
+    axis: Axis = PARAMS
 
     panel: str = option(
         "author", label="Panel", help="Population of models and source of their scores.", source="panel"
@@ -88,7 +95,8 @@ class WindowParams(Params):
     min_b: float = option(
         0.0,
         label="Smallest size (B)",
-        help="Keep models of at least this many billions.",
+        help="Keep models of at least this many billions of parameters or tokens, or this many steps.",
+        is_place=True,
         low=0,
         high=1e6,
         is_whole=False,
@@ -96,7 +104,8 @@ class WindowParams(Params):
     max_b: float = option(
         0.0,
         label="Largest size (B)",
-        help="Keep models of at most this many billions; 0 keeps all.",
+        help="Keep models of at most this many billions of parameters or tokens, or this many steps; 0 keeps all.",
+        is_place=True,
         low=0,
         high=1e6,
         is_whole=False,
@@ -109,12 +118,12 @@ ParamsT = TypeVar("ParamsT", bound=NoParams)
 
 def options_of(params_class: type[NoParams]) -> dict[str, Option]:
     """Return the options of a Params class by field name, in order."""
-    return {item.name: item.metadata["option"] for item in fields(params_class)}
+    return {item.name: item.metadata["option"] for item in fields(params_class) if "option" in item.metadata}
 
 
 def defaults_of(params_class: type[NoParams]) -> dict[str, Any]:
     """Return the default of every parameter by name."""
-    return {item.name: item.default for item in fields(params_class)}
+    return {item.name: item.default for item in fields(params_class) if "option" in item.metadata}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +192,14 @@ def accept(params_class: type[ParamsT], given: Mapping[str, Any], lake: Lake) ->
         _among("family", name, choices.families)
     values["x"], values["y"] = _pair(values, choices)
     _check_compared(values, choices, lake)
-    return params_class(**values)
+    return params_class(**values, axis=axis_of(values["panel"], values["family"], lake.read))
+
+
+def axis_of(panel: str, family: str, read: Callable[..., pl.DataFrame]) -> Axis:
+    """Return what the places of a selection count; parameters where its ladders differ in that."""
+    rows = read("mart_families", panel=panel)
+    chosen = rows if family == ALL_FAMILIES else rows.filter(pl.col("family") == family)
+    return axis_among(chosen["axis"])
 
 
 def _check_window(values: Mapping[str, Any]) -> None:

@@ -81,7 +81,7 @@ def critical_scale_curve(
     for cell in _cells(params, read, scope=scope):
         for name, found in _turning_points(params, cell, rng):
             is_paper = cell.panel == paper_panel and name == POOLED and cell.y == paper_y
-            specs.append((cell, _specification(params, cell, name, to_billions(found), is_paper=is_paper)))
+            specs.append((cell, _specification(params, cell, name, to_billions(found, params.axis), is_paper=is_paper)))
     printed = read("mart_claims", claim_id="NC-01")["paper_value"]
     return specification_curve(_distinct(specs), reference=float(printed[0])) if specs else None
 
@@ -174,7 +174,8 @@ def _cells(params: Params, read: Read, *, scope: str) -> Iterator[Cell]:
     benchmarks = read("mart_panel_benchmarks").sort("panel", "benchmark_id")
     variants = dict(benchmarks.select("benchmark_id", "variant").unique().iter_rows())
     for x, y in _benchmark_pairs(params, benchmarks, scope):
-        pairs, steps, sizes = (read(view, x=x, y=y) for view in ("mart_pairs", "mart_gamma", "mart_phases"))
+        views = ("mart_pairs", "mart_gamma", "mart_phases")
+        pairs, steps, sizes = (_on_axis(read(view, x=x, y=y), params) for view in views)
         for (panel, source), rows in sorted(pairs.group_by("panel", "source_id")):
             chosen = [f.filter(pl.col("panel") == panel) for f in (rows, steps, sizes)]
             if params.family != ALL_FAMILIES:
@@ -196,6 +197,11 @@ def _cells(params: Params, read: Read, *, scope: str) -> Iterator[Cell]:
                 steps=chosen[1].sort(*order[:-1], "step_no"),
                 sizes=chosen[2].sort(order),
             )
+
+
+def _on_axis(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """Keep rows whose places count what those of the selection count: the others cannot stand in one curve."""
+    return rows.filter(pl.col("axis") == params.axis.name)
 
 
 def _benchmark_pairs(params: Params, benchmarks: pl.DataFrame, scope: str) -> list[tuple[str, str]]:

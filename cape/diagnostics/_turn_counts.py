@@ -8,18 +8,18 @@ from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._fetch import size_rows
 from cape.diagnostics._n_c import FamilyTurn
 from cape.diagnostics._params import Params
+from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate
 from cape.stats.compare import ratio_of_draws
 from cape.stats.critical_scale import Estimator, Turn
 from cape.stats.inference import to_billions
 
-BILLIONS = "billion parameters"
 FALSIFIER_RANGE = (0.1e9, 10e9)  # paper A 9: "at least 5 models spanning 0.1 to 10 B"
 FALSIFIER_SIZES = 5
 EXTREMES = "of the sign brackets"
 
 
-def turn_counts(turns: list[FamilyTurn]) -> list[Estimate]:
+def turn_counts(turns: list[FamilyTurn], axis: Axis = PARAMS) -> list[Estimate]:
     """Return how many families turn, and the smallest and largest N_c among them, by sign brackets."""
     brackets = [t for t in turns if t.estimator is Estimator.SIGN_BRACKET]
     estimates = [
@@ -34,8 +34,8 @@ def turn_counts(turns: list[FamilyTurn]) -> list[Estimate]:
         for name, turn in (("smallest", found[0]), ("largest", found[-1])):
             named_family = (f"family: {turn.family}",)
             estimates.append(
-                to_billions(turn.inference).estimate(
-                    symbol="N_c", label=f"{name} {EXTREMES}", unit=BILLIONS, caveats=named_family
+                to_billions(turn.inference, axis).estimate(
+                    symbol="N_c", label=f"{name} {EXTREMES}", unit=axis.unit, caveats=named_family
                 )
             )
         ratio = ratio_of_draws(found[-1].inference, found[0].inference)
@@ -59,6 +59,8 @@ def _family_count(label: str, count: int, n: int) -> Estimate:
 
 def falsifier_counts(params: Params, read: Read, turns: list[FamilyTurn]) -> list[Estimate]:
     """Return how many families the paper's first falsifier speaks of, with and without a sign change (paper A 9)."""
+    if params.axis is not PARAMS:
+        return []  # the falsifier speaks of parameters
     sizes = size_rows(params, read).filter(pl.col("position").is_between(*FALSIFIER_RANGE))
     wide = sizes.group_by("family").agg(pl.col("position").n_unique()).filter(pl.col("position") >= FALSIFIER_SIZES)
     names = set(wide["family"])

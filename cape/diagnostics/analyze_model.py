@@ -28,6 +28,7 @@ from cape.diagnostics._analyze_position import (
     percentile_estimates,
     regime,
 )
+from cape.diagnostics._axis_words import require_sizes
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.figures.analyze_curves import chances_by_place, gamma_at_size, position_plane, score_by_size
 from cape.figures.analyze_rows import matrix_at_size, profile_rows, what_if_rows
@@ -37,6 +38,7 @@ from cape.stats.critical_scale import PAPER_RANGE
 
 def compute(params: AnalyzeParams, read: Read) -> Outcome:
     """Return all that the lake says of one model: DEFINITIONS section 4, rows "Analyze model" and "Custom pair"."""
+    require_sizes(params.panel, params.axis, what="this page places a model by its number of parameters")
     subject = subject_of(params, read)
     company = company_of(subject, params, read)
     found = phased(subject, company, params, read)

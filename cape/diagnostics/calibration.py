@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -126,7 +126,8 @@ def _bias(row: dict, label: str, estimator: Calibrated) -> Estimate:
     half = Z_LEVEL * spread / row["n_values"] ** 0.5
     ends = (row["bias"], row["bias"] - half, row["bias"] + half)
     caveats = (f"root mean square error {row['rmse']:.3g}",)
-    return _estimate("estimator_bias", label, ends, n=row["n_values"], method=method, caveats=caveats)
+    found = _estimate("estimator_bias", label, ends, n=row["n_values"], method=method, caveats=caveats)
+    return replace(found, unit=estimator.unit)
 
 
 def _share(symbol: str, label: str, share: Share, what: str, *caveats: str) -> Estimate:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cape.calibration.estimators import PARTIAL_FAMILIES, R_FAMILIES, R_WITHIN
 from cape.diagnostics._calibrated import like, with_calibration
+from cape.diagnostics._cut import cut_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import size_rows, step_rows
 from cape.diagnostics._matrix_change import change_estimates
@@ -30,6 +31,7 @@ from cape.diagnostics._printed_series import MATRICES, printed_matrix
 from cape.diagnostics._score_matrix import BENCHMARKS_HELP, ScoreMatrix, score_matrix, short
 from cape.diagnostics.wiring.coupling_matrix import COUPLING_MATRIX
 from cape.figures.coupling_matrix import change, folds, matrices, pairs
+from cape.positions import PARAMS
 from cape.quantities import Estimate, Phase, Table
 from cape.stats.pair_matrix import Estimator, side_matrix
 from cape.stats.resampling import row_weights
@@ -56,7 +58,8 @@ class CouplingMatrixParams(WindowParams):
     cut_b: float = option(
         PAPER_CUT_B,
         label="Cut at size (B)",
-        help="Billions of parameters that part the two sides.",
+        help="Size that parts the two sides: billions of parameters or tokens, or steps.",
+        is_place=True,
         low=0.001,
         high=1e6,
         is_whole=False,
@@ -155,8 +158,9 @@ def _masks(matrix: ScoreMatrix, params: CouplingMatrixParams) -> tuple[dict[str,
         cut = params.cut_level or (float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0)
         words = f"{params.x} of {cut:.3g}%" + ("" if params.cut_level else ", its median")
     else:
-        values, cut = matrix.log10_n, float(np.log10(params.cut_b) + 9)
-        words = f"{params.cut_b:g} B parameters"
+        values = matrix.log10_n
+        cut, words = cut_of(params.cut_b, PAPER_CUT_B, params.axis, values)
+        words += " parameters" if params.axis is PARAMS else ""
     with np.errstate(invalid="ignore"):  # a model without the value lies on neither side
         return {"all": everything, "below": values < cut, "above": values >= cut}, words
 

@@ -10,7 +10,7 @@ import polars as pl
 from cape.diagnostics import _n_c
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import axis_caveats, pair_rows, points_of, require, step_rows, steps_of
+from cape.diagnostics._fetch import pair_rows, points_of, require, step_rows, steps_of
 from cape.diagnostics._n_c_calibrated import with_turn_calibration
 from cape.diagnostics._params import WINDOW, Params, option
 from cape.diagnostics._specifications import SCOPES, critical_scale_curve, curve_estimates, curve_table
@@ -20,6 +20,7 @@ from cape.diagnostics.wiring.critical_scale import CRITICAL_SCALE
 from cape.errors import NotEnoughDataError
 from cape.figures.critical_scale import gamma_with_turning_points, turning_points
 from cape.figures.specification import specification_figure
+from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate, Table
 from cape.stats.compare import ratio_of_draws
 from cape.stats.critical_scale import (
@@ -32,7 +33,6 @@ from cape.stats.critical_scale import (
 from cape.stats.inference import Inference, Steps, to_billions
 from cape.stats.resampling import jackknife_families
 
-BILLIONS = "billion parameters"
 PAPER_PANEL = "amin-lit-bootstrap"  # the 14 pooled rows of the paper's own bootstrap script
 PAPER_PAIR = ("hellaswag", "truthfulqa_as_printed")
 
@@ -54,37 +54,39 @@ def compute(params: CriticalScaleParams, read: Read) -> Outcome:
     rows = step_rows(params, read)
     require(rows, params, what="two sizes of one family")
     turns = _n_c.family_turns(params, read, n_draws=params.resamples)
-    estimates = [_family_estimate(turn, axis_caveats(rows)) for turn in turns]
+    estimates = [_family_estimate(turn, params.axis) for turn in turns]
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
     if not _n_c.single_family(params):
         estimates += _population_estimates(params, read)
-    estimates += _paper_estimates(params, read) + turn_counts(turns) + falsifier_counts(params, read, turns)
+    estimates += (
+        _paper_estimates(params, read) + turn_counts(turns, params.axis) + falsifier_counts(params, read, turns)
+    )
     other = other_of(params, read)
     if other is not None:
         estimates += _comparison(params, other, turns, read)
     estimates = with_turn_calibration(estimates, params, read, paper_rows=_paper_rows(read))
     curve = critical_scale_curve(params, read, paper_panel=PAPER_PANEL, paper_y=PAPER_PAIR[1], scope=params.curve)
-    tables += [_turning_table(estimates, turns), curve_table(curve, unit=BILLIONS)]
-    estimates += curve_estimates(curve, reference="the printed N_c", unit=BILLIONS)
+    tables += [_turning_table(estimates, turns, params.axis), curve_table(curve, unit=params.axis.unit)]
+    estimates += curve_estimates(curve, reference="the printed N_c", unit=params.axis.unit)
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(turns, estimates), *comparison_sentences(estimates)),
+        sentences=(*_sentences(turns, estimates, params.axis), *comparison_sentences(estimates)),
     )
 
 
-def _family_estimate(turn: _n_c.FamilyTurn, caveats: tuple[str, ...]) -> Estimate:
-    return to_billions(turn.inference).estimate(
+def _family_estimate(turn: _n_c.FamilyTurn, axis: Axis) -> Estimate:
+    return to_billions(turn.inference, axis).estimate(
         symbol="N_c",
         label=f"{turn.family}: {turn.estimator}",
-        unit=BILLIONS,
-        caveats=(f"status: {turn.status}", *caveats),
+        unit=axis.unit,
+        caveats=(f"status: {turn.status}",),
     )
 
 
 def _population_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
     rows = _n_c.population(params, read)
-    caveats = (rows.filter_text, *axis_caveats(rows.steps))
+    caveats, axis = (rows.filter_text,), params.axis
     estimates = []
     for name, found in _n_c.population_turns(rows, params, read, n_resamples=params.resamples).items():
         if name == _n_c.LOGISTIC_LEVEL:
@@ -95,12 +97,12 @@ def _population_estimates(params: CriticalScaleParams, read: Read) -> list[Estim
                 trillions.estimate(symbol="D_c", label=f"population: {name}", unit="trillion tokens", caveats=caveats)
             )
         else:
-            found = to_billions(found)
-            estimates.append(found.estimate(symbol="N_c", label=f"population: {name}", unit=BILLIONS, caveats=caveats))
-    return [*estimates, *_jackknife(rows, caveats)]
+            found = to_billions(found, axis)
+            estimates.append(found.estimate(symbol="N_c", label=f"population: {name}", unit=axis.unit, caveats=caveats))
+    return [*estimates, *_jackknife(rows, caveats, axis)]
 
 
-def _jackknife(rows: _n_c.Population, caveats: tuple[str, ...]) -> list[Estimate]:
+def _jackknife(rows: _n_c.Population, caveats: tuple[str, ...], axis: Axis) -> list[Estimate]:
     defined = rows.steps.filter(pl.col("gamma").is_not_null())
     if defined["family"].n_unique() < 2:
         return []
@@ -119,8 +121,8 @@ def _jackknife(rows: _n_c.Population, caveats: tuple[str, ...]) -> list[Estimate
         caveats=influence.caveats + moved + (("undefined with every family in",) if influence.full is None else ()),
     )
     return [
-        to_billions(found).estimate(
-            symbol="N_c", label="population: jackknife over families", unit=BILLIONS, caveats=caveats
+        to_billions(found, axis).estimate(
+            symbol="N_c", label="population: jackknife over families", unit=axis.unit, caveats=caveats
         )
     ]
 
@@ -143,8 +145,8 @@ def _paper_estimates(params: CriticalScaleParams, read: Read) -> list[Estimate]:
     paper, vertex = pooled_quadratic_paper_mode(points.log10_n, points.y_pct)
     label = "paper mode: pooled, not Pythia"
     estimates = [
-        to_billions(paper).estimate(symbol="N_c", label=label, unit=BILLIONS),
-        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=BILLIONS),
+        to_billions(paper).estimate(symbol="N_c", label=label, unit=PARAMS.unit),
+        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=PARAMS.unit),
         _same_rows_fixed_effects(rows, params, label=f"{label}; same rows with family intercepts"),
         _recipe_size(paper),
     ]
@@ -173,19 +175,19 @@ def _recipe_size(paper: Inference) -> Estimate:
 def _same_rows_fixed_effects(rows: pl.DataFrame, params: CriticalScaleParams, *, label: str) -> Estimate:
     rng = np.random.default_rng([params.seed, 4])
     found = fixed_effect_quadratic(points_of(rows), n_resamples=params.resamples, rng=rng)
-    return to_billions(found).estimate(symbol="N_c", label=label, unit=BILLIONS)
+    return to_billions(found).estimate(symbol="N_c", label=label, unit=PARAMS.unit)
 
 
 def _paper_rows_elsewhere(params: CriticalScaleParams, read: Read) -> list[Estimate]:
     """The paper's recipe on the selected panel's own rows, in order of family and size."""
     points = points_of(pair_rows(params, read))
-    if points.log10_n.size < 3:
+    if points.log10_n.size < 3 or params.axis is not PARAMS:  # the recipe keeps turns between 10^7 and 10^12 parameters
         return []
     found, vertex = pooled_quadratic_paper_mode(points.log10_n, points.y_pct, n_resamples=params.resamples)
     label = f"the paper's recipe on {named(params)}"
     return [
-        to_billions(found).estimate(symbol="N_c", label=label, unit=BILLIONS),
-        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=BILLIONS),
+        to_billions(found).estimate(symbol="N_c", label=label, unit=PARAMS.unit),
+        to_billions(vertex).estimate(symbol="N_c", label=f"{label}; vertex of the rows themselves", unit=PARAMS.unit),
     ]
 
 
@@ -195,6 +197,8 @@ def _comparison(params: CriticalScaleParams, other: Other, turns: list[_n_c.Fami
     theirs_turns = _n_c.family_turns(other.params, read, n_draws=params.resamples)
     theirs = _comparable(other.params, theirs_turns, read)
     estimates = []
+    if other.params.axis is not params.axis:
+        return [_not_comparable(params, other)]
     if not set(mine) & set(theirs):
         kinds = f"{', '.join(mine) or 'none'} on one side, {', '.join(theirs) or 'none'} on the other"
         estimates.append(
@@ -219,6 +223,20 @@ def _comparison(params: CriticalScaleParams, other: Other, turns: list[_n_c.Fami
     return estimates
 
 
+def _not_comparable(params: CriticalScaleParams, other: Other) -> Estimate:
+    return Estimate(
+        symbol="N_c_comparison",
+        label=f"{named(params)} over {other.name}",
+        value=None,
+        low=None,
+        high=None,
+        n=0,
+        unit="x",
+        method="N_c of one selection over N_c of the other, by the same estimator",
+        caveats=(f"undefined: {other.params.axis.counted} cannot be set against {params.axis.counted}", *other.caveats),
+    )
+
+
 def _comparable(params: Params, turns: list[_n_c.FamilyTurn], read: Read) -> dict[str, Inference]:
     if _n_c.single_family(params):
         return {str(turn.estimator): turn.inference for turn in turns}
@@ -227,7 +245,7 @@ def _comparable(params: Params, turns: list[_n_c.FamilyTurn], read: Read) -> dic
     return {name: found[name] for name in (_n_c.LOGISTIC, _n_c.FIXED_EFFECTS) if name in found}
 
 
-def _turning_table(estimates: list[Estimate], turns: list[_n_c.FamilyTurn]) -> Table:
+def _turning_table(estimates: list[Estimate], turns: list[_n_c.FamilyTurn], axis: Axis) -> Table:
     statuses = {f"{turn.family}: {turn.estimator}": str(turn.status) for turn in turns}
     rows = [
         {
@@ -241,10 +259,10 @@ def _turning_table(estimates: list[Estimate], turns: list[_n_c.FamilyTurn]) -> T
             "caveats": "; ".join(e.caveats),
         }
         for e in estimates
-        if e.symbol == "N_c" and not e.label.endswith(EXTREMES)
+        if e.symbol == "N_c" and not e.label.endswith(EXTREMES) and e.unit == axis.unit
     ]
     schema = {"label": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n": pl.Int64}
-    units = dict.fromkeys(("value", "low", "high"), BILLIONS)
+    units = dict.fromkeys(("value", "low", "high"), axis.unit)
     return Table(
         name="turning_points",
         title="N_c by estimator",
@@ -260,26 +278,31 @@ def _rescaled(found: Inference) -> Inference:
     return replace(found, value=value, low=low, high=high, draws=None, method=method)
 
 
-def _sentences(turns: list[_n_c.FamilyTurn], estimates: list[Estimate]) -> tuple[str, ...]:
+def _sentences(turns: list[_n_c.FamilyTurn], estimates: list[Estimate], axis: Axis) -> tuple[str, ...]:
     brackets = [turn for turn in turns if turn.estimator is Estimator.SIGN_BRACKET]
     bracketed = sum(turn.status is Turn.BRACKETED for turn in brackets)
     text = (
-        f"{bracketed} of {len(brackets)} families with two sizes or more turn from negative to positive by their signs."
+        f"{bracketed} of {len(brackets)} families with two {axis.places} or more turn from negative to positive by "
+        "their signs."
     )
     by_label = {e.label: e for e in estimates if e.symbol == "N_c"}
     kinds = (_n_c.LOGISTIC, _n_c.WITHIN_LINE)
-    return (text, *(_told(by_label[f"population: {k}"], k) for k in kinds if f"population: {k}" in by_label))
+    return (text, *(_told(by_label[f"population: {k}"], k, axis) for k in kinds if f"population: {k}" in by_label))
 
 
-def _told(found: Estimate, kind: str) -> str:
+def _told(found: Estimate, kind: str, axis: Axis) -> str:
     if found.value is None:
         return f"For the population there is no N_c by the {kind}: {found.caveats[0].removesuffix('.')}."
+    if axis is not PARAMS:
+        ends = () if found.low is None or found.high is None else (found.low, found.high)
+        interval = f"95% interval {' to '.join(axis.words(end) for end in ends)}" if ends else "no interval"
+        return f"For the population the {kind} gives {axis.words(found.value)}, {interval}."
     interval = (
         "with no interval"
         if found.low is None or found.high is None
         else f"with a 95% interval from {found.low:.3g} to {found.high:.3g}"
     )
-    return f"For the population the {kind} gives {found.value:.3g} {BILLIONS}, {interval}."
+    return f"For the population the {kind} gives {found.value:.3g} {found.unit}, {interval}."
 
 
 DIAGNOSTIC = Diagnostic(

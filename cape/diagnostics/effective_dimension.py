@@ -11,6 +11,7 @@ from cape.calibration.estimators import D_EFF, D_EFF_R, JACKKNIFED
 from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._d_eff_axes import axes
 from cape.diagnostics._d_eff_phases import (
+    PAPER_CUT_B,
     PAPER_RULE,
     RULES,
     Complete,
@@ -33,13 +34,13 @@ from cape.diagnostics._score_matrix import BENCHMARKS_HELP, ScoreMatrix, score_m
 from cape.diagnostics.wiring.effective_dimension import EFFECTIVE_DIMENSION
 from cape.errors import NotEnoughDataError
 from cape.figures.effective_dimension import d_eff_by_phase, d_eff_by_size, lambda_2_by_size, rotation, transfer
+from cape.positions import PARAMS
 from cape.quantities import Estimate
 from cape.stats.dimensionality import Redraws, family_redraws, measurement_redraws, transfer_matrices
 from cape.stats.spectral_trend import WindowSeries, window_series, window_size
 
 AS_SCORED, BY_WIDTH = "as scored", "divided by width"
 REFERENCE_WIDTH = 512  # d_ref, paper A.3
-PAPER_CUT_B = 3.5  # N_c of paper A 2.1, where the dashboard parts its phases
 WINDOW_RESAMPLES = 1_000
 
 
@@ -54,7 +55,8 @@ class EffectiveDimensionParams(WindowParams):
     cut_b: float = option(
         PAPER_CUT_B,
         label="Cut between sizes (B)",
-        help="Billions of parameters that part the two sides by size.",
+        help="Size that parts the two sides: billions of parameters or tokens, or steps.",
+        is_place=True,
         low=0.001,
         high=1e6,
         is_whole=False,
@@ -114,6 +116,7 @@ def _complete(matrix: ScoreMatrix, params: EffectiveDimensionParams) -> Complete
         scores=matrix.scores[kept] * factor[kept, None],
         errors=matrix.errors[kept] * factor[kept, None],
         log10_n=matrix.log10_n[kept],
+        axis=params.axis,
         family=matrix.family[kept],
         is_near=matrix.is_near[kept],
         caveats=tuple(caveats),
@@ -167,12 +170,13 @@ def _printed_transfer(read: Read) -> list[Estimate]:
 
 def _sentences(estimates: list[Estimate], data: Complete, sides: tuple[Group, Group]) -> tuple[str, ...]:
     """Return what the main estimates say, by rule."""
-    by = {(e.symbol, e.label): e for e in estimates}
+    axis, by = data.axis, {(e.symbol, e.label): e for e in estimates}
     found = by[("d_eff_difference", f"{sides[0].label} less {sides[1].label}: covariance")]
     told = [_difference(found, f"{sides[0].name} less {sides[1].name}, {sides[0].rule}")]
     exponent = by[("lambda_2_exponent", SLIDING)]
     told.append(
-        f"lambda_2 of the correlation matrix goes as N to the power {_with_interval(exponent)} over windows of size."
+        f"lambda_2 of the correlation matrix goes as {axis.symbol} to the power {_with_interval(exponent)} over "
+        f"windows of {axis.place if axis is PARAMS else axis.places}."
         if exponent.value is not None
         else f"lambda_2 by size is {exponent.caveats[0]}."
     )

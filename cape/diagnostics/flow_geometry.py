@@ -26,6 +26,7 @@ from cape.diagnostics._printed_constants import (
 )
 from cape.diagnostics.wiring.flow_geometry import FLOW_GEOMETRY
 from cape.figures.flow_geometry import angle_series, beta_plane, field_curve, fixed_point_forest, running_gamma
+from cape.positions import Axis
 from cape.quantities import Estimate
 
 
@@ -55,7 +56,7 @@ def _sentences(params: FlowParams, ladders: Ladders, estimates: list[Estimate]) 
     by = {(e.symbol, e.label): e for e in estimates}
     told = [
         _beta_sentence(name, by),
-        _kink_sentence(name, by),
+        _kink_sentence(name, by, params.axis),
         _locking_sentence(name, by),
         _angle_sentence(by),
         _field_sentence(params, by),
@@ -81,7 +82,7 @@ def _beta_sentence(name: str, by: Found) -> str:
     return f"{head}; {place}."
 
 
-def _kink_sentence(name: str, by: Found) -> str:
+def _kink_sentence(name: str, by: Found, axis: Axis) -> str:
     centre, zero, gain = (by.get((symbol, name)) for symbol in ("N_kink_centre", "N_kink_zero", "kink_gain"))
     if centre is None or centre.value is None:
         return f"The gammas of {name} single out no kink: the best fit is a line or a step, or there are too few."
@@ -89,8 +90,10 @@ def _kink_sentence(name: str, by: Found) -> str:
     if gain is not None and gain.value is not None:
         better = "better" if gain.value < 0 else "no better"
         worth = f"; by corrected AIC it is {better} than a line ({gain.value:+.1f})"
-    crossing = "does not cross zero" if zero is None or zero.value is None else f"crosses zero at {zero.value:.3g} B"
-    return f"The kink of {name} has its centre at {centre.value:.3g} B and {crossing}{worth}."
+    crossing = (
+        "does not cross zero" if zero is None or zero.value is None else f"crosses zero at {axis.words(zero.value)}"
+    )
+    return f"The kink of {name} has its centre at {axis.words(centre.value)} and {crossing}{worth}."
 
 
 def _locking_sentence(name: str, by: Found) -> str:
@@ -117,10 +120,11 @@ def _angle_sentence(by: Found) -> str:
 
 
 def _field_sentence(params: FlowParams, by: Found) -> str:
-    field = by[("h_c", f"at {params.size_b:g} B")]
+    at = f"at {params.size_b:g} {params.axis.short}"
+    field = by[("h_c", at)]
     if field.value is None:
-        return f"There is no h_c at {params.size_b:g} B: {field.caveats[0]}."
-    place = f"With N_c by {params.n_c}, h_c at {params.size_b:g} B"
+        return f"There is no h_c {at}: {field.caveats[0]}."
+    place = f"With N_c by {params.n_c}, h_c {at}"
     return f"{place} is, in percent of full curation, {_with_interval(field)}."
 
 

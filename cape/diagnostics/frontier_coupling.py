@@ -172,11 +172,12 @@ def _sentences(
     said = [_line_sentence(by, label, params)]
     within, between = by[("frontier_slope", f"{label}: within labs")], by[("frontier_slope", f"{label}: between labs")]
     said.append(f"Within labs the slope is {_text(within)}; between labs it is {_text(between)}.")
-    gain = by[("lolo_gain", f"{label}: all labs")]
-    said.append(
-        f"For a lab left out, the line of the others errs by {_text(by[('lolo_error', gain.label)])} pp on average "
-        f"and their mean by {_text(by[('lolo_error_mean', gain.label)])} pp; {_gain_words(gain)}."
-    )
+    for gain in (e for (symbol, _), e in by.items() if symbol == "lolo_gain"):
+        said.append(
+            f"For a lab left out ({gain.label.removeprefix(label).removeprefix(': ')}), the line of the others errs by "
+            f"{_text(by[('lolo_error', gain.label)])} pp on average and their mean by "
+            f"{_text(by[('lolo_error_mean', gain.label)])} pp; {_gain_words(gain)}."
+        )
     said += _quality(rows)
     star = next(table for table in tables if table.name == "star").frame
     if star.is_empty() and (params.star_x.strip() or params.star_y.strip()):

@@ -13,7 +13,18 @@ from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
-from cape.diagnostics._params import WINDOW
+from cape.diagnostics._item_panels import FLIP_PANEL, PAIRED_PANEL, PLANNING_PANEL
+from cape.diagnostics._items import error_words, item_flips
+from cape.diagnostics._paired_steps import (
+    flip_estimates,
+    flip_sentences,
+    flip_table,
+    paired_estimates,
+    paired_sentences,
+    paired_table,
+)
+from cape.diagnostics._params import WINDOW, Params
+from cape.diagnostics._planning import family_table, plan_estimates, plan_sentences, plan_table
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
 from cape.quantities import Estimate, Phase, Table
@@ -24,7 +35,7 @@ from cape.stats.jackknife import jackknife_mean
 from cape.stats.summaries import clustered_mean, expected_count, mean_of_measured
 
 GAMMA_UNIT = "pp/pp"
-GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from the scores' standard errors"
+GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from {errors}"
 MEANS = {"mean_gamma_12": MEAN_GAMMA, "share_negative": SHARE_NEGATIVE}
 JACKKNIFE = ": jackknife"  # ends the label of the same mean with the interval of cape.stats.jackknife
 STEP_COLUMNS = (
@@ -53,6 +64,8 @@ STEP_COLUMNS = (
     "n_rows",
     "is_population_step",
     "source_id",
+    "x_stderr_method",
+    "y_stderr_method",
 )
 STEP_UNITS = {
     "position_from": "parameters",
@@ -83,6 +96,8 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     each = replace(like(sizes), n_families=DECLARED.n_families)  # one interval does not rest on other families
     estimates = with_calibration(estimates, read, each, lambda e: GAMMA if e.symbol == "gamma_12" else None)
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
+    found, more, sentences = _beyond_the_scores(rows, params, read)
+    estimates, tables = [*estimates, *found], [*tables, *more]
     other = other_of(params, read)
     if other is not None:
         other_rows = step_rows(other.params, read)
@@ -92,8 +107,21 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     return Outcome(
         estimates=tuple(estimates),
         tables=tuple(tables),
-        sentences=(*_sentences(rows), *comparison_sentences(estimates)),
+        sentences=(*_sentences(rows), *sentences, *comparison_sentences(estimates)),
     )
+
+
+def _beyond_the_scores(
+    rows: pl.DataFrame, params: CompareParams, read: Read
+) -> tuple[list[Estimate], list[Table], tuple[str, ...]]:
+    """Return what items say of the intervals, which of them flip, and what would settle the intervals left open."""
+    name = named(params)
+    paired, flips = paired_table(rows, unit=position_unit(rows)), flip_table(item_flips(params, read), rows)
+    plan = plan_table(rows, params)
+    gains = paired_estimates(paired, params, name)
+    estimates = [*gains, *flip_estimates(flips), *plan_estimates(plan, rows, params)]
+    sentences = (*paired_sentences(gains, params, name), *flip_sentences(flips), *plan_sentences(plan))
+    return estimates, [paired, flips, plan, family_table(read)], sentences
 
 
 def step_table(name: str, title: str, rows: pl.DataFrame) -> Table:
@@ -127,14 +155,14 @@ def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:
                 high=row["gamma_high"],
                 n=row["n_rows"],
                 unit=GAMMA_UNIT,
-                method=GAMMA_METHOD,
+                method=GAMMA_METHOD.format(errors=error_words(row)),
                 caveats=reason + lacking + averaged,
             )
         )
     return estimates
 
 
-def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.Generator) -> list[Estimate]:
+def summary_estimates(rows: pl.DataFrame, params: Params, rng: np.random.Generator) -> list[Estimate]:
     """Return mean gamma, the share of negative intervals, the typical error and the intervals in each phase."""
     steps, name = steps_of(rows), named(params)
     negative = np.where(np.isfinite(steps.gamma), (steps.gamma < 0).astype(float), np.nan)
@@ -197,7 +225,8 @@ def score_estimates(rows: pl.DataFrame, params: CompareParams) -> list[Estimate]
                     high=None if half is None else value + half,
                     n=row["n_rows"],
                     unit="pp",
-                    method="difference of scores between consecutive sizes; normal interval from their standard errors",
+                    method="difference of scores between consecutive sizes; normal interval from "
+                    f"{error_words(row, axis)}",
                     caveats=() if half is not None else ("no interval: a standard error is unknown",),
                 )
             )
@@ -308,6 +337,9 @@ DIAGNOSTIC = Diagnostic(
             alt="Change of the second benchmark against change of the first for every step, by quadrant.",
             figure=gamma_quadrants,
         ),
+        PAIRED_PANEL,
+        FLIP_PANEL,
+        PLANNING_PANEL,
     ),
     controls=(*WINDOW, "compare_panel", "compare_family", "resamples", "seed"),
     claims=LOCAL_COUPLING,

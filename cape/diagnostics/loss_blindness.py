@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cape.diagnostics._axis_words import require_sizes
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import points_of
 from cape.diagnostics._gradients import (
@@ -44,9 +45,12 @@ PAPER_PANEL = "amin-lit-bootstrap"  # the 14 pooled rows of the paper's own boot
 PAPER_PAIR = ("hellaswag", "truthfulqa_as_printed")
 FORM_LOSS = "grad_norm_mean on wikitext2_loss_mean"
 
+REFUSED_AXIS = "the loss law L = E + A N^-alpha and what it leaves are stated in the number of parameters"
+
 
 def compute(params: LossBlindnessParams, read: Read) -> Outcome:
     """Return the loss laws, what their residuals know of gamma, the chain and the gradient fits (paper 3, A.8)."""
+    require_sizes(params.panel, params.axis, what=REFUSED_AXIS)
     ladders = read_ladders(params, read)
     if not ladders:
         raise NotEnoughDataError("The lake holds no ladder of losses with 5 sizes. Add a losses.csv under lake/local.")

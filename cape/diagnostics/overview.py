@@ -131,10 +131,10 @@ def _turning_point(params: Params, read: Read) -> list[Estimate]:
     if _n_c.single_family(params):
         turns = _n_c.family_turns(params, read, n_draws=params.resamples)
         return [
-            to_billions(turn.inference).estimate(
+            to_billions(turn.inference, params.axis).estimate(
                 symbol="N_c",
                 label=f"{turn.family}: {turn.estimator}",
-                unit="billion parameters",
+                unit=params.axis.unit,
                 caveats=(f"status: {turn.status}",),
             )
             for turn in turns
@@ -142,8 +142,8 @@ def _turning_point(params: Params, read: Read) -> list[Estimate]:
     rows = _n_c.population(params, read)
     found = _n_c.population_turns(rows, params, read, n_resamples=params.resamples)
     return [
-        to_billions(found[name]).estimate(
-            symbol="N_c", label=f"population: {name}", unit="billion parameters", caveats=(rows.filter_text,)
+        to_billions(found[name], params.axis).estimate(
+            symbol="N_c", label=f"population: {name}", unit=params.axis.unit, caveats=(rows.filter_text,)
         )
         for name in (_n_c.LOGISTIC, _n_c.FIXED_EFFECTS)
         if name in found

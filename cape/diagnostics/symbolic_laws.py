@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from cape.diagnostics._axis_words import require_sizes
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read, run_diagnostic
 from cape.diagnostics._law_estimates import counts_of_models, estimates_of, sentences_of, undefined
 from cape.diagnostics._law_rows import LawModels, SymbolicParams, law_models
@@ -22,9 +23,12 @@ from cape.quantities import Result
 
 MART = "mart_symbolic_laws"
 
+REFUSED_AXIS = "the laws are stated in the number of parameters and in the width"
+
 
 def compute(params: SymbolicParams, read: Read) -> Outcome:
     """Return every stored law, hand-written form and baseline scored on held-out families, with the two controls."""
+    require_sizes(params.panel, params.axis, what=REFUSED_AXIS)
     laws = read(MART, panel=params.panel, x=params.x, y=params.y, target=params.target, inputs=params.inputs)
     models = law_models(params, read)
     found = study(models, laws, params)

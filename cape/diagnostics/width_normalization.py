@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from cape.diagnostics._axis_words import require_sizes
 from cape.diagnostics._compare import named
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import pair_rows, require
@@ -53,8 +54,14 @@ class _Family:
     verdict: WidthVerdict
 
 
+REFUSED_AXIS = (
+    "dividing every score of a ladder by its width divides by a constant, which changes no correlation within it"
+)
+
+
 def compute(params: WindowParams, read: Read) -> Outcome:
     """Return per family r raw, over width, with a constant and with shuffled scores, given width, and the verdict."""
+    require_sizes(params.panel, params.axis, what=REFUSED_AXIS)
     rows = pair_rows(params, read)
     require(rows, params, what="model in this window")
     ladders, caveats = _ladders(rows)

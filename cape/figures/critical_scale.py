@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,9 +13,10 @@ from cape.figures import theme as look
 from cape.figures._marks import FAR_FENCE, Row, add_forest, gaps, outside_text, robust_view
 from cape.figures._text import HOVER, counted, estimate_text, hover, plain
 from cape.figures.coupling import EMPTY, add_steps, gamma_axes, gamma_notes
+from cape.positions import axis_of_unit
 from cape.quantities import Result
 
-POPULATION_ROW = "population: logistic in log10 N"
+POPULATION_START = "population: logistic in log10 "  # and the letter of the axis
 PAPER_ROW = "paper mode: pooled, not Pythia"
 GROUPS = (  # role, name in the legend, how its labels begin; what begins like none of them is a family
     ("population", "population", ("population:",)),
@@ -22,8 +24,6 @@ GROUPS = (  # role, name in the legend, how its labels begin; what begins like n
 )
 FAMILY_GROUP = ("family", "one family")
 MOST_ROWS = 60  # beyond this, rows without a value become one sentence
-PARAMETERS_PER_BILLION = 1e9
-UNIT = "billion parameters"
 
 
 def turning_points(result: Result, theme: str) -> go.Figure:
@@ -41,11 +41,12 @@ def turning_points(result: Result, theme: str) -> go.Figure:
     look.row_axis(figure, [row["label"] for row in shown])
     found = [row for row in shown if row["value"] is not None]
     view = _view(found)
-    look.size_axis(figure, view, title="N_c", unit=UNIT)
+    unit = result.table("turning_points").units["value"]
+    look.size_axis(figure, view, title=f"{axis_of_unit(unit).symbol}_c", unit=unit)
     _add_open_sides(figure, found, theme)
     for role, name, _ in (*GROUPS, (*FAMILY_GROUP, ())):
         chosen = [row for row in found if row["role"] == role]
-        add_forest(figure, chosen, style=look.SERIES[role], theme=theme, name=name, text=_row_text)
+        add_forest(figure, chosen, style=look.SERIES[role], theme=theme, name=name, text=partial(_row_text, unit=unit))
     if not is_collapsed:
         _add_statuses(figure, [row for row in shown if row["value"] is None], theme)
     beyond = outside_text(found, _limits(figure), what="estimate", columns=("value", "low", "high"))
@@ -80,10 +81,10 @@ def _limits(figure: go.Figure) -> tuple[float, float]:
     return 10**low, 10**high
 
 
-def _row_text(row: Row) -> str:
+def _row_text(row: Row, unit: str) -> str:
     return hover(
         row["label"],
-        f"N_c {estimate_text(row, 'value', UNIT)}",
+        f"N_c {estimate_text(row, 'value', unit)}",
         f"n = {row['n']}, {row['status']}",
         row.get("method") or "",
     )
@@ -143,35 +144,34 @@ def gamma_with_turning_points(result: Result, theme: str) -> go.Figure:
     rows = result.table("steps").frame.to_dicts()
     if not rows:
         return look.empty_figure(theme, EMPTY)
-    turns = {row["label"]: row for row in result.table("turning_points").frame.to_dicts() if row["value"] is not None}
+    table = result.table("turning_points")
+    axis = axis_of_unit(table.units["value"])
+    turns = [row for row in table.frame.to_dicts() if row["value"] is not None]
+    population = next((row for row in turns if row["label"].startswith(POPULATION_START)), None)
+    paper = next((row for row in turns if row["label"] == PAPER_ROW), None)
     figure = gamma_axes(result, theme, rows)
-    if result.table("steps").units.get("position_mid", "parameters") == "parameters":
-        sizes = [row["position_mid"] for row in rows]
-        drawn = [
-            turns[label]["value"] * PARAMETERS_PER_BILLION for label in (POPULATION_ROW, PAPER_ROW) if label in turns
-        ]
-        look.size_axis(figure, [*sizes, *drawn], title="Geometric mean size of the step")
-        _add_turn(figure, turns.get(POPULATION_ROW), theme, role="population")
-        _add_turn(figure, turns.get(PAPER_ROW), theme, role="paper")
+    places = [row["position_mid"] for row in rows]
+    drawn = [row["value"] * axis.scale for row in (population, paper) if row is not None]
+    look.size_axis(figure, [*places, *drawn], title="Geometric mean size of the step", unit=axis.counted)
+    _add_turn(figure, population, theme, role="population", unit=axis.unit)
+    _add_turn(figure, paper, theme, role="paper", unit=axis.unit)
     add_steps(figure, rows, theme)
     look.note(figure, theme, *gamma_notes(rows, figure))
     return figure
 
 
-def _add_turn(figure: go.Figure, row: Row | None, theme: str, *, role: str) -> None:
+def _add_turn(figure: go.Figure, row: Row | None, theme: str, *, role: str, unit: str) -> None:
     """Draw one N_c as a vertical line; the population's interval as a band, to the edge where it is unbounded."""
     if row is None:
         return
     style = look.SERIES[role]
     bottom, top = figure.layout.yaxis.range
-    at = row["value"] * PARAMETERS_PER_BILLION
+    scale = axis_of_unit(unit).scale
+    at = row["value"] * scale
     has_interval = row["low"] is not None or row["high"] is not None
     if role == "population" and has_interval:
         left, right = _limits(figure)
-        ends = [
-            edge if row[end] is None else row[end] * PARAMETERS_PER_BILLION
-            for end, edge in (("low", left), ("high", right))
-        ]
+        ends = [edge if row[end] is None else row[end] * scale for end, edge in (("low", left), ("high", right))]
         figure.add_vrect(
             x0=ends[0], x1=ends[1], fillcolor=look.faded(style.colour(theme), 0.13), line_width=0, layer="below"
         )
@@ -183,7 +183,7 @@ def _add_turn(figure: go.Figure, row: Row | None, theme: str, *, role: str) -> N
             line=style.line(theme),
             name=f"N_c, {row['label']}",
             legendrank=50,
-            hovertext=[_row_text(row)] * 2,
+            hovertext=[_row_text(row, unit)] * 2,
             hovertemplate=HOVER,
         )
     )

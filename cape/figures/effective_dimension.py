@@ -87,7 +87,9 @@ def d_eff_by_size(result: Result, theme: str) -> go.Figure:
     rows, printed = _by_size(result)
     if not rows and not printed:
         return look.empty_figure(theme, NO_WINDOW)
-    figure = _size_figure(theme, rows, printed, y_title="d_eff (no unit)")
+    figure = _size_figure(
+        theme, rows, printed, y_title="d_eff (no unit)", unit=result.table("windows").units["position"]
+    )
     for kind in KINDS:
         column = f"d_eff_{kind}"
         curve = _Curve(column=column, style=KIND_STYLES[kind], name=f"{kind} matrix", what="d_eff")
@@ -113,7 +115,13 @@ def lambda_2_by_size(result: Result, theme: str) -> go.Figure:
     rows = [row for row in rows if row["lambda_2"] is None or row["lambda_2"] > 0]
     if not rows and not printed:
         return look.empty_figure(theme, NO_WINDOW)
-    figure = _size_figure(theme, rows, printed, y_title="lambda_2 of the correlation matrix (log scale)")
+    figure = _size_figure(
+        theme,
+        rows,
+        printed,
+        y_title="lambda_2 of the correlation matrix (log scale)",
+        unit=result.table("windows").units["position"],
+    )
     curve = _Curve(column="lambda_2", style=look.SERIES["data"], name="sliding window", what="lambda_2")
     _add_curve(figure, rows, curve, theme)
     for name, style in PRINTED_STYLES:
@@ -129,7 +137,9 @@ def rotation(result: Result, theme: str) -> go.Figure:
     printed = [row for row in result.table("printed").frame.to_dicts() if row["e2_loading"] is not None]
     if not rows and not printed:
         return look.empty_figure(theme, NO_WINDOW)
-    figure = _size_figure(theme, rows, printed, y_title="Loading on e2 (no unit)")
+    figure = _size_figure(
+        theme, rows, printed, y_title="Loading on e2 (no unit)", unit=result.table("windows").units["position"]
+    )
     figure.update_yaxes(range=[-1.05, 1.05], zeroline=True)
     names = list(dict.fromkeys(row["benchmark"] for row in rows))
     for k, name in enumerate(names):
@@ -188,13 +198,15 @@ def _angle_text(row: Row) -> str:
 
 
 def _by_size(result: Result) -> tuple[list[Row], list[Row]]:
-    return list(result.table("windows").frame.to_dicts()), list(result.table("printed").frame.to_dicts())
+    windows, printed = result.table("windows"), result.table("printed")
+    alike = windows.units["position"] == printed.units["position"]  # printed sizes are parameters
+    return list(windows.frame.to_dicts()), list(printed.frame.to_dicts()) if alike else []
 
 
-def _size_figure(theme: str, rows: Sequence[Row], printed: Sequence[Row], *, y_title: str) -> go.Figure:
+def _size_figure(theme: str, rows: Sequence[Row], printed: Sequence[Row], *, y_title: str, unit: str) -> go.Figure:
     figure = look.new_figure(theme, x_title="", y_title=y_title)
     places = [row["position"] for row in (*rows, *printed)]
-    look.size_axis(figure, places, title="Mean size of the window")
+    look.size_axis(figure, places, title="Mean size of the window", unit=unit)
     return figure
 
 

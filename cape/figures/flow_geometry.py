@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from cape.figures import theme as look
 from cape.figures._marks import Row, add_forest, gaps, interval_bars, outside_text, robust_view, se_bars
 from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, size_text
+from cape.positions import axis_of_unit
 from cape.quantities import Estimate, Result
 
 CURVES = (("line", "population"), ("linear", "population"), ("kink", "compared"), ("quadratic", "compared"))
@@ -21,7 +22,8 @@ def running_gamma(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, "No interval with a gamma in this selection.")
     figure = look.new_figure(theme, x_title="", y_title="gamma_12 (pp/pp)")
-    look.size_axis(figure, [row["position_mid"] for row in rows], title="Geometric mean size of the step")
+    unit = result.table("running").units["position_mid"]
+    look.size_axis(figure, [row["position_mid"] for row in rows], title="Geometric mean size of the step", unit=unit)
     view = robust_view([row[name] for row in rows for name in GAMMA_COLUMNS], always=(-0.2, 0.2))
     figure.update_yaxes(range=list(view), zeroline=True)
     style = look.SERIES["data"]
@@ -92,7 +94,8 @@ def beta_plane(result: Result, theme: str) -> go.Figure:
     rows = [row for row in result.table("rates").frame.to_dicts() if row["rate"] is not None]
     if not rows:
         return look.empty_figure(theme, "No family here has two neighbouring intervals with a gamma.")
-    figure = look.new_figure(theme, x_title="gamma_12 (pp/pp)", y_title="d gamma / d log10 N (per decade)")
+    axis = axis_of_unit(result.table("rates").units["position"])
+    figure = look.new_figure(theme, x_title="gamma_12 (pp/pp)", y_title=f"d gamma / d {axis.log_name} (per decade)")
     style = look.SERIES["data"]
     figure.add_trace(
         go.Scatter(
@@ -250,7 +253,8 @@ def field_curve(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, "No N_c by this estimator, so no h_c.")
     figure = look.new_figure(theme, x_title="", y_title="h_c (% of full curation)")
-    look.size_axis(figure, [row["position"] for row in rows], title="Model size")
+    unit = result.table("field").units["position"]
+    look.size_axis(figure, [row["position"] for row in rows], title="Model size", unit=unit)
     figure.update_yaxes(range=[-3, 103])
     style = look.SERIES["population"]
     band = [row for row in rows if row["low"] is not None and row["high"] is not None]

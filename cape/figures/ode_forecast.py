@@ -10,6 +10,7 @@ from cape.figures import theme as look
 from cape.figures._grid import grid
 from cape.figures._marks import Row, se_bars
 from cape.figures._text import HOVER, hover, interval_text, plain, size_text
+from cape.positions import axis_of_unit
 from cape.quantities import Result
 
 
@@ -18,11 +19,12 @@ def course_grid(result: Result, theme: str) -> go.Figure:
     table = result.table("course")
     rows = table.frame.to_dicts()
     names = list(dict.fromkeys(row["benchmark"] for row in rows))
+    axis = axis_of_unit(table.units["position"])
     n = sum(row["kind"] == "observed" for row in rows) // len(names)
     figure, places = grid(
         theme,
-        [f"{plain(name)} (n\u00a0=\u00a0{n} sizes)" for name in names],
-        x_title="Size (parameters, log scale)",
+        [f"{plain(name)} (n\u00a0=\u00a0{n} {axis.places})" for name in names],
+        x_title=f"{axis.place.capitalize()} ({axis.counted}, log scale)",
         y_title="Score (%)",
         shared_y=False,
     )

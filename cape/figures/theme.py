@@ -16,6 +16,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cape.figures._text import plain, size_text, wrapped
+from cape.positions import axis_of_unit
 from cape.quantities import Phase
 
 THEMES = ("light", "dark")
@@ -294,7 +295,7 @@ def size_axis(figure: go.Figure, values: Iterable[float | None], *, title: str, 
         range=[low - pad, high + pad],
         tickvals=ticks,
         ticktext=texts,
-        title_text=f"{title} ({unit}, log scale)",
+        title_text=f"{axis_of_unit(unit).titled(title)} ({unit}, log scale)",
     )
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from cape.figures import theme as look
 from cape.figures._marks import Row, add_forest
 from cape.figures._text import HOVER, counted, estimate_text, hover, interval_text, number_text, plain, size_text
+from cape.positions import axis_of_unit
 from cape.quantities import Result
 
 NULL_SYMBOL = "r_null"
@@ -34,7 +35,11 @@ def correlations(result: Result, theme: str) -> go.Figure:
     add_forest(figure, nulls, style=look.SERIES["null"], theme=theme, name="independent trends", text=_row_text)
     _add_undefined(figure, [row for row in shown if row["value"] is None], theme)
     has_band = any(row["low"] is not None and row["high"] is not None for row in nulls)
-    look.note(figure, theme, "Grey band: r of two independent trends in log N, 95% of simulations." if has_band else "")
+    look.note(
+        figure,
+        theme,
+        f"Grey band: r of two independent trends in {_log(result)}, 95% of simulations." if has_band else "",
+    )
     return figure
 
 
@@ -120,8 +125,8 @@ def residual_plane(result: Result, theme: str) -> go.Figure:
     x, y = (plain(result.params.get(name) or word) for name, word in (("x", "first"), ("y", "second benchmark")))
     figure = look.new_figure(
         theme,
-        x_title=f"{x}, trend in log N removed (percentage points)",
-        y_title=f"{y}, trend in log N removed<br>(percentage points)",
+        x_title=f"{x}, trend in {_log(result)} removed (percentage points)",
+        y_title=f"{y}, trend in {_log(result)} removed<br>(percentage points)",
         height=500,
     )
     families = sorted({row["family"] for row in drawn})
@@ -161,3 +166,8 @@ def _add_residuals(figure: go.Figure, rows: Sequence[Row], theme: str, *, style:
             hovertemplate=HOVER,
         )
     )
+
+
+def _log(result: Result) -> str:
+    """Return the logarithm that trends are removed in: log10 N, or of what the models are ordered by."""
+    return axis_of_unit(result.table("points").units["position"]).log_name

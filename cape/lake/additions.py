@@ -67,8 +67,8 @@ def add_score(entry: ScoreEntry, paths: LakePaths, *, today: date) -> AddReport:
         after.close()
 
 
-def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
-    """Return a lake in memory that also holds these entries, under source `session`; each is checked again.
+def entry_tables(lake: Lake, entries: Sequence[ScoreEntry]) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Return the score rows and the new models of these entries; each is checked again.
 
     Entries are checked against their own day, so that none ages out of a session. Raises what `checked_entry` raises.
     """
@@ -78,6 +78,15 @@ def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
     scores = scores.with_columns(pl.when(again).then("source_url").alias("source_row"))
     described = [addition.models for addition in additions if addition.models is not None]
     models = pl.concat(described).unique("model_id", keep="first", maintain_order=True) if described else None
+    return scores, models
+
+
+def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
+    """Return a lake in memory that also holds these entries, under source `session`.
+
+    Raises what `entry_tables` raises.
+    """
+    scores, models = entry_tables(lake, entries)
     return lake.with_overlay(scores=scores, models=models)
 
 

@@ -14,7 +14,7 @@ from cape.errors import IngestError
 from cape.lake.paths import LakePaths
 from cape.lake.tables import COMPUTED_TABLES
 
-POLARS_TYPES = {"varchar": pl.String, "double": pl.Float64, "bigint": pl.Int64}
+POLARS_TYPES = {"varchar": pl.String, "double": pl.Float64, "bigint": pl.Int64, "boolean": pl.Boolean}
 
 
 def write_computed(

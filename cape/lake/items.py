@@ -7,6 +7,7 @@ summed once, at build; the built file holds sums, not items.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ REQUIRED = ("model_id", "benchmark", "item_id", "value")
 OPTIONAL = ("revision", "variant", "metric", "category")
 ITEM_COLUMNS = ("model_id", "revision", "benchmark", "variant", "metric", "item_id", "value", "category")
 HASHED_AT_ONCE = 1 << 20
+ROWS_PER_PART = 2_500_000  # items whose pairs are formed at once, in about half a gigabyte
 
 # Sums that an overlay takes over from the built file instead of reading its items again: types by column.
 HELD_TABLES: dict[str, dict[str, str]] = {
@@ -113,27 +115,38 @@ def create_raw_items(connection: duckdb.DuckDBPyConnection, files: Sequence[Item
     """Create the view `raw_items` over the files, with no row where there is none, and the empty held sums."""
     parts = [_select_of(file) for file in files] or [_nothing()]
     connection.execute(f"create view raw_items as {' union all '.join(parts)}").fetchall()
+    _create_parts(connection, n_rows=sum(file.n_rows for file in files))
     for name, types in HELD_TABLES.items():
         columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
         connection.execute(f"create table raw_held_{name} ({columns})").fetchall()
 
 
-def hold_items(
-    connection: duckdb.DuckDBPyConnection, *, built: str, items: pl.DataFrame | None, source_id: str
-) -> None:
-    """Take over the sums of an attached built lake and make `raw_items` the rows of one session.
-
-    items : columns of an item file, already validated by `cape.ingest`, or None.
-    """
+def hold_items(connection: duckdb.DuckDBPyConnection, *, built: str) -> None:
+    """Take over the sums of an attached built lake, and make `raw_items` a table without a row."""
     for name in HELD_TABLES:
         connection.execute(f"create table raw_held_{name} as select * from {built}.int_{name}").fetchall()
     connection.execute(f"create table raw_items as {_nothing()}").fetchall()
-    if items is not None:
-        delivered = items.with_columns(pl.lit(source_id).alias("source_id"))
-        delivered = delivered.select(column for column in ("source_id", *ITEM_COLUMNS) if column in delivered.columns)
-        connection.register("delivered", delivered)
-        connection.execute("insert into raw_items by name select * from delivered").fetchall()
-        connection.unregister("delivered")
+    _create_parts(connection, n_rows=0)
+
+
+def add_items(connection: duckdb.DuckDBPyConnection, items: pl.DataFrame, *, source_id: str) -> None:
+    """Append a session's own items to the table `raw_items`.
+
+    items : columns of an item file, already validated by `cape.ingest`; source_id : where they have no such column.
+    """
+    delivered = items if "source_id" in items.columns else items.with_columns(pl.lit(source_id).alias("source_id"))
+    delivered = delivered.select(column for column in ("source_id", *ITEM_COLUMNS) if column in delivered.columns)
+    connection.register("delivered", delivered)
+    connection.execute("insert into raw_items by name select * from delivered").fetchall()
+    connection.unregister("delivered")
+    connection.execute("drop table raw_held_parts").fetchall()
+    _create_parts(connection, n_rows=items.height)
+
+
+def _create_parts(connection: duckdb.DuckDBPyConnection, *, n_rows: int) -> None:
+    """Create the table of one row that says which part of how many the views in parts form."""
+    n_parts = max(1, math.ceil(n_rows / ROWS_PER_PART))
+    connection.execute(f"create table raw_held_parts as select 0 as part, {n_parts} as n_parts").fetchall()
 
 
 def file_sha256(file: Path) -> str:

@@ -64,6 +64,14 @@ class Landing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Validated files: content and rows by name, and files to copy as they are by their path in the source."""
+
+    texts: Mapping[str, tuple[bytes | Path, int]]
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LandedFile:
     """One file written under raw/ or local/; `replaced` is True where the source had a file of this name."""
 
@@ -111,7 +119,6 @@ def land_all(
     landing: Landing, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
 ) -> tuple[LandedFile, ...]:
     """Write tables and other files of one source, all or none; otherwise as `land_tables`."""
-    check_source(source)
     texts: dict[str, tuple[bytes | Path, int]] = {
         f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table)
         for table, path in landing.tables.items()
@@ -119,6 +126,15 @@ def land_all(
     for place, path in enumerate(landing.items, start=1):
         held = read_item_file(path, source_id=source.source_id)
         texts["items.parquet" if place == 1 else f"items-{place}.parquet"] = (path, held.n_rows)
+    files = Files(texts=texts, others=landing.others)
+    return land_files(files, source=source, paths=paths, is_local=is_local, replace=replace)
+
+
+def land_files(
+    files: Files, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
+) -> tuple[LandedFile, ...]:
+    """Write files that were validated already, all or none, and list them in `source.toml`; errors as `land_tables`."""
+    check_source(source)
     try:
         paths.built.mkdir(parents=True, exist_ok=True)
         with turn(paths):
@@ -126,8 +142,8 @@ def land_all(
             folder = _target(source, paths=paths, is_local=is_local, replace=replace)
             staging = paths.built / "landing"
             try:
-                landed = _stage(folder, texts, source=source, staging=staging)
-                for name, file in landing.others.items():
+                landed = _stage(folder, files.texts, source=source, staging=staging)
+                for name, file in files.others.items():
                     _put(staging / name, file)
                 swap(folder, staging, paths)
             finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from cape.errors import IngestError
 from cape.ingest import check_cells, read_score_table, read_text_table
 from cape.lake.items import PATTERN, ItemFile, create_raw_items, file_sha256, read_item_file
 from cape.lake.paths import LakePaths
+from cape.lake.shards import PROBE_SHARDS, SHARD_PATTERN, SHARD_SCHEMA, read_shard
 from cape.lake.tables import COMPUTED_TABLES, PROVENANCE, RAW_TABLES, SCORES, TOP_TABLES, RawTable
 
 SOURCE_FIELDS = ("source_id", "title", "url", "kind", "date", "licence", "notes", "paper_mode")
@@ -41,34 +42,50 @@ def load_lake(connection: duckdb.DuckDBPyConnection, paths: LakePaths) -> None:
     tops = {table.name: _read_top(paths, table) for table in TOP_TABLES}
     known = chance_levels(tops["benchmarks"])
     sources = read_sources(paths)
-    frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in RAW_TABLES}
-    files: list[dict[str, str | None]] = []
-    item_files: list[ItemFile] = []
-    by_name = {table.name: table for table in RAW_TABLES}
-    for source in sources:
-        declared = {entry["name"]: entry for entry in source.record.get("files", [])}
-        delivered = {file.name for pattern in ("*.csv", PATTERN) for file in source.folder.glob(pattern)}
-        for name in sorted(delivered | set(declared)):
-            file = source.folder / name
-            n_rows = None
-            if file.is_file() and file.match(PATTERN):
-                item_files.append(read_item_file(file, source_id=source.source_id))
-                n_rows = item_files[-1].n_rows
-            elif file.is_file():
-                frame = _read_delivered(file, source, by_name, known)
-                frames[file.stem].append(frame)
-                n_rows = frame.height
-            files.append(_file_row(source, declared.get(name, {"name": name}), file, n_rows))
+    held = _Held(frames={table.name: [] for table in RAW_TABLES})
+    files = [row for source in sources for row in _read_source(source, known, held)]
     for table in RAW_TABLES:
-        _store(connection, f"raw_{table.name}", _stack(frames[table.name], (*PROVENANCE, *table.columns)))
+        _store(connection, f"raw_{table.name}", _stack(held.frames[table.name], (*PROVENANCE, *table.columns)))
+    schema: dict[str, Any] = {"source_id": pl.String, "source_file": pl.String, "file_row": pl.Int64, **SHARD_SCHEMA}
+    _store(connection, f"raw_{PROBE_SHARDS}", pl.concat(held.shards) if held.shards else pl.DataFrame(schema=schema))
     for table in TOP_TABLES:
         _store(connection, f"raw_{table.name}", tops[table.name])
-    create_raw_items(connection, item_files)
+    create_raw_items(connection, held.items)
     _store(connection, "raw_sources", _sources_frame(sources))
     columns = ("source_id", "name", "sha256", "rows", "found_sha256", "found_rows")
     _store(connection, "raw_source_files", pl.DataFrame(files, schema=dict.fromkeys(columns, pl.String)))
-    for name, schema in COMPUTED_TABLES.items():
-        _load_computed(connection, paths, name, schema)
+    for name, types in COMPUTED_TABLES.items():
+        _load_computed(connection, paths, name, types)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What the sources hold, as it is read: frames by raw table, shards of probes, and files of items."""
+
+    frames: dict[str, list[pl.DataFrame]]
+    shards: list[pl.DataFrame] = field(default_factory=list)
+    items: list[ItemFile] = field(default_factory=list)
+
+
+def _read_source(
+    source: SourceFolder, known: Mapping[tuple[str, str], float | None], held: _Held
+) -> list[dict[str, str | None]]:
+    """Read the files of one source into `held`; return one row of raw_source_files for each."""
+    declared = {entry["name"]: entry for entry in source.record.get("files", [])}
+    by_name = {table.name: table for table in RAW_TABLES}
+    rows = []
+    for name in sorted({file.name for file in _delivered(source.folder)} | set(declared)):
+        file, n_rows = source.folder / name, None
+        if file.is_file() and file.match(PATTERN):
+            held.items.append(read_item_file(file, source_id=source.source_id))
+            n_rows = held.items[-1].n_rows
+        elif file.is_file():
+            is_shard = file.match(SHARD_PATTERN)
+            frame = _read_shard(file, source) if is_shard else _read_delivered(file, source, by_name, known)
+            (held.shards if is_shard else held.frames[file.stem]).append(frame)
+            n_rows = frame.height
+        rows.append(_file_row(source, declared.get(name, {"name": name}), file, n_rows))
+    return rows
 
 
 def read_sources(paths: LakePaths) -> tuple[SourceFolder, ...]:
@@ -132,6 +149,20 @@ def _check_record(record: dict[str, Any], *, file: str) -> None:
                 found=f"an entry of files is {entry!r}.",
                 action="Give each file a name (text), a sha256 (text) and rows (a whole number).",
             )
+
+
+def _delivered(folder: Path) -> list[Path]:
+    return [file for pattern in ("*.csv", SHARD_PATTERN, PATTERN) for file in folder.glob(pattern)]
+
+
+def _read_shard(file: Path, source: SourceFolder) -> pl.DataFrame:
+    frame = read_shard(file, display_name=f"{source.source_id}/{file.name}").with_row_index("file_row", offset=1)
+    return frame.select(
+        pl.lit(source.source_id).alias("source_id"),
+        pl.lit(file.name).alias("source_file"),
+        pl.col("file_row").cast(pl.Int64),
+        *SHARD_SCHEMA,
+    )
 
 
 def _read_delivered(

@@ -14,17 +14,22 @@ from cape.lake.paths import SQL_FOLDER
 
 LAYERS = {"10_staging": "stg_", "20_intermediate": "int_", "30_marts": "mart_", "40_checks": "chk_"}
 MATERIALIZED = "-- materialized"
+IN_PARTS = "-- materialized in parts"  # a table filled part by part, so that no part needs much memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One SQL file. `grain` is its first comment line; a materialized view is stored as a table at build."""
+    """One SQL file. `grain` is its first comment line; a materialized view is stored as a table at build.
+
+    in_parts : its rows are those of one part of the items, `raw_held_parts`, which the build counts through.
+    """
 
     name: str
     layer: str
     grain: str
     sql: str
     is_materialized: bool
+    in_parts: bool
     reads: frozenset[str]
 
 
@@ -50,7 +55,8 @@ def all_views() -> tuple[View, ...]:
             layer=file.parent.name,
             grain=lines[0].removeprefix("-- "),
             sql=text,
-            is_materialized=MATERIALIZED in lines[:4],
+            is_materialized=not {MATERIALIZED, IN_PARTS}.isdisjoint(lines[:5]),
+            in_parts=IN_PARTS in lines[:5],
             reads=frozenset(pattern.findall(text)) & frozenset(files) - {name},
         )
     order = TopologicalSorter({name: view.reads for name, view in views.items()}).static_order()
@@ -63,8 +69,19 @@ def create_views(connection: duckdb.DuckDBPyConnection, *, views: tuple[View, ..
         kind = "table" if view.is_materialized else "view"
         try:
             connection.execute(f"create {kind} {view.name} as\n{view.sql}").fetchall()
+            if view.in_parts:
+                _fill_other_parts(connection, view)
         except duckdb.Error as error:
             raise LakeBuildError(f"sql/{view.layer}/{view.name}.sql: {error}") from error
+
+
+def _fill_other_parts(connection: duckdb.DuckDBPyConnection, view: View) -> None:
+    """Add the rows of every part but the first, then go back to the first."""
+    row = connection.execute("select n_parts from raw_held_parts").fetchone()
+    for part in range(1, int(row[0]) if row else 1):
+        connection.execute("update raw_held_parts set part = ?", [part]).fetchall()
+        connection.execute(f"insert into {view.name}\n{view.sql}").fetchall()
+    connection.execute("update raw_held_parts set part = 0").fetchall()
 
 
 def view_grains(views: tuple[View, ...], *, prefix: str) -> Mapping[str, str]:

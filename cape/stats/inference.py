@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate
 
 LEVEL = 0.95  # confidence level of every interval in the workbench
@@ -77,10 +78,15 @@ class Steps:
     gamma_se: NDArray[np.float64]
 
 
-def to_billions(inference: Inference) -> Inference:
-    """Return the same inference with log10 N turned into billions of parameters (10^x / 1e9), draws included."""
+def to_billions(inference: Inference, axis: Axis = PARAMS) -> Inference:
+    """Return the same inference with log10 N turned into the unit of its axis: billions, or training steps.
+
+    value, low, high, draws : log10 of a count; 10^x / 1e9 where the axis is stated in billions.
+    """
+    shift = axis.log10_scale
     value, low, high = (
-        None if x is None else 10.0 ** (x - 9) for x in (inference.value, inference.low, inference.high)
+        None if x is None else 10.0 ** (x - shift) for x in (inference.value, inference.low, inference.high)
     )
-    draws = None if inference.draws is None else 10.0 ** (inference.draws - 9)
-    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, as billions")
+    draws = None if inference.draws is None else 10.0 ** (inference.draws - shift)
+    words = "as billions" if shift else f"as {axis.counted}"
+    return replace(inference, value=value, low=low, high=high, draws=draws, method=f"{inference.method}, {words}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.errors import NotEnoughDataError
+from cape.positions import PARAMS, Axis
 from cape.stats.dimensionality import (
     MIN_ROWS,
     Redraws,
@@ -179,9 +180,9 @@ def zero_crossings(log10_n: NDArray[np.float64], series: NDArray[np.float64]) ->
     return np.where(number > 0, at, np.nan), number
 
 
-def in_billions(log10_n: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return billions of parameters; infinite and missing sizes stay so."""
-    return 10.0 ** (log10_n - 9.0)
+def in_billions(log10_n: NDArray[np.float64], axis: Axis = PARAMS) -> NDArray[np.float64]:
+    """Return places in the unit of their axis, billions or steps; infinite and missing ones stay so."""
+    return 10.0 ** (log10_n - axis.log10_scale)
 
 
 def line_inference(values: NDArray[np.float64], redraws: Redraws, *, what: str, n_points: int) -> Inference:
@@ -192,17 +193,23 @@ def line_inference(values: NDArray[np.float64], redraws: Redraws, *, what: str, 
 
 
 def crossing_inference(
-    log10_at: NDArray[np.float64], redraws: Redraws, *, what: str, n_points: int, largest_b: float
+    log10_at: NDArray[np.float64],
+    redraws: Redraws,
+    *,
+    what: str,
+    n_points: int,
+    largest_b: float,
+    axis: Axis = PARAMS,
 ) -> Inference:
     """Return the Inference of a size in billions: log10_at (1 + n_resamples,), infinite where it is never reached.
 
     An interval end among the draws that never reach it is unbounded. largest_b : billions of the largest window, to
     say how far the line was drawn on.
     """
-    sizes = in_billions(log10_at)
+    sizes = in_billions(log10_at, axis)
     share = float(np.isinf(sizes[1:]).mean()) if sizes.size > 1 else 0.0
     told = (f"{share:.1%} of resamples never come down to it",) if share else ()
     words = Words(what=what, why="none: the line does not come down to it", lacking="have no line")
     found = redraw_inference(sizes, redraws, words, n_rows=n_points, needs=MIN_FIT)
-    beyond = (f"extrapolated beyond the largest window, {largest_b:.3g} B",) if sizes[0] > largest_b else ()
+    beyond = (f"extrapolated beyond the largest window, {axis.words(largest_b)}",) if sizes[0] > largest_b else ()
     return replace(found, caveats=(*found.caveats, *(beyond if found.value is not None else ()), *told))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from cape import __version__
-from cape.diagnostics import DIAGNOSTICS, SHARED, Diagnostic, Panel
+from cape.diagnostics import DIAGNOSTICS, SHARED, Diagnostic, Panel, axis_of
 from cape.lake import Lake
+from cape.positions import PARAMS
 from cape.quantities import Result, Table
 from cape.ui import exports, state
 from cape.ui.controls import LINK_VERSION
@@ -33,6 +35,17 @@ def header(diagnostic: Diagnostic, lake: Lake) -> None:
     linked = st.query_params.get(LINK_VERSION)
     if linked and linked != lake.version:
         st.info(f"This link was made with lake {linked}; the lake is now {lake.version}, so numbers may differ.")
+
+
+def axis_note(selection: Mapping[str, str], lake: Lake) -> None:
+    """Say how this page reads for a panel whose models are not ordered by parameters."""
+    axis = axis_of(selection["panel"], selection["family"], lake.read)
+    if axis is not PARAMS:
+        st.info(
+            f"Panel {selection['panel']} orders the models of a family by {axis.counted}: where this page says size it "
+            f"means the {axis.place} of a model, {axis.symbol} stands for N, and slopes are per decade of "
+            f"{axis.counted}."
+        )
 
 
 def show_notices() -> None:
@@ -146,7 +159,7 @@ def reproducibility(diagnostic: Diagnostic, result: Result) -> None:
     st.markdown(f"Lake `{result.lake_version}`, code `{__version__}`, seed `{seed}`, source: {diagnostic.source}.")
     keys = tuple(k for k in (*SHARED, *diagnostic.controls) if k != "variant")
     slug = "" if diagnostic is DIAGNOSTICS[0] else diagnostic.slug  # the first page is the app's own address
-    link = exports.permalink(_base(diagnostic.slug), slug, result, keys=keys)
+    link = exports.permalink(base_address(diagnostic.slug), slug, result, keys=keys)
     command, query, cite, permalink = st.tabs(["Command", "SQL", "Cite this", "Permalink"])
     command.code(exports.command_of(result), language="bash", wrap_lines=True)
     query.code(exports.sql_of(result) or "-- this page reads no rows", language="sql", wrap_lines=True)
@@ -158,7 +171,7 @@ def reproducibility(diagnostic: Diagnostic, result: Result) -> None:
     permalink.code(link, language=None, wrap_lines=True)
 
 
-def _base(slug: str) -> str:
+def base_address(slug: str) -> str:
     """Return the address of the app without the page."""
     url = (st.context.url or "").rstrip("/")
     return url.removesuffix(f"/{slug}")

@@ -44,6 +44,8 @@ def open_page(diagnostic: Diagnostic, *, draw: Draw = page_controls) -> Result:
     report_refusals(raw, diagnostic)
     with top:
         frame.header(diagnostic, lake)
+        if diagnostic.uses_selection:
+            frame.axis_note(state.remembered_selection(), lake)
     try:
         return result_of(diagnostic.slug, params, lake)
     except CapeError as error:

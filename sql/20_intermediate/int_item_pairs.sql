@@ -1,6 +1,6 @@
 -- one row per (source_id, row_from, row_to, category) of two scores of one ladder with common items; category null: all
 -- Sums of the differences value_to - value_from over common items. Pairs at most 31 positions apart.
--- materialized
+-- materialized in parts
 with scored as (
     select
         source_id,
@@ -19,8 +19,15 @@ items as (
     select * from stg_items
 ),
 
+parts as (
+    select * from raw_held_parts
+),
+
 held as (
-    select * from raw_held_item_pairs
+    select raw_held_item_pairs.*
+    from raw_held_item_pairs
+    cross join parts
+    where parts.part = 0
 ),
 
 placed as (
@@ -65,6 +72,8 @@ ladder_rows as (
         on
             ranked.source_id = scored.source_id
             and ranked.file_row = scored.file_row
+    cross join parts
+    where ranked.ladder_key % parts.n_parts = parts.part
 ),
 
 numbered as (

@@ -149,6 +149,7 @@ def test_every_symbol_of_the_glossary_is_used_somewhere(run: Any) -> None:
     results = [on(run, d, panel) for d, panel in CASES]
     results.append(run("local_coupling", panel="author", family="OPT", compare_panel="independent"))
     results.append(run("local_coupling", panel="author", family="OPT", compare_panel="author", compare_family="OPT"))
+    results.append(run("local_coupling", panel="organism", family="web"))
     results.append(run("critical_scale", panel="author", compare_panel="independent", curve="no curve"))
     results.append(run("phase_diagram", panel="author", family="OPT"))
     results.append(run("trend_control", panel="author_by_family", family="Pythia", curve="no curve"))

@@ -12,6 +12,7 @@ import pytest
 
 from cape.errors import IngestError, LakeBuildError
 from cape.lake import Lake, LakePaths, build_lake, lake_version
+from cape.lake import items as items_module
 from cape.lake.items import read_item_file
 from cape.lake.land import SourceRecord, land_tables
 from cape.stats.paired import paired_difference, paired_standard_error
@@ -279,3 +280,17 @@ def test_a_killed_build_leaves_nothing_that_stops_the_next(land: Callable[..., L
     (spilled / "block").write_bytes(b"x")
     build_lake(paths)
     assert not spilled.exists()
+
+
+def test_pairs_formed_part_by_part_are_those_formed_at_once(
+    land: Callable[..., LakePaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = planted_items()
+    paths = land([items])
+    lake = built(paths)
+    whole = lake.read("mart_items_paired", panel="mine")
+    lake.close()
+    monkeypatch.setattr(items_module, "ROWS_PER_PART", 300)  # eight parts
+    again = Lake.open_file(build_lake(paths, force=True).database)
+    assert again.read("mart_items_paired", panel="mine").equals(whole, null_equal=True) and whole.height == 6
+    again.close()
