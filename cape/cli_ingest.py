@@ -19,8 +19,9 @@ from rich.table import Table
 
 from cape.errors import BadParameterError
 from cape.ingest.reading import MODEL_SCHEMA, Finding, ReadOptions, Severity
-from cape.lake import LakePaths
+from cape.lake import Lake, LakePaths
 from cape.lake.bring import BringOptions, BringReport, bring_results
+from cape.lake.export import export_panel
 from cape.lake.land import SourceRecord, read_delivered
 
 SOME_REFUSED, NOTHING_TAKEN = 1, 2
@@ -115,6 +116,16 @@ ingest.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
     ]
 )
 ingest.__annotations__ = {name: Annotated[kind, about] for name, (kind, about) in OPTIONS.items()}
+
+
+def export(
+    panel: Annotated[str, typer.Argument(help="Panel of the lake, for example the source_id of an ingest.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    organisation: Annotated[str, typer.Option(help="Who provides the numbers.")] = "not stated",
+) -> None:
+    """Write the scores of a panel as Every Eval Ever JSON, one record per model and revision."""
+    files = export_panel(panel, folder, Lake.ensure(), organisation=organisation)
+    typer.echo(f"{len(files):,} records under {folder / 'data' / panel}")
 
 
 def read_answers(file: Path, paths: LakePaths) -> pl.DataFrame:

@@ -9,14 +9,14 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "ingest", "pages", "claims")
+PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "items", "ingest", "pages", "claims")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; return 0, 1 when a target is missed, or 2 after a message on stderr."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from cape.errors import CapeError
-    from scripts.bench import base_scale, calibration, claims, dynamics, ingest, lake, pages, stats
+    from scripts.bench import base_scale, calibration, claims, dynamics, ingest, items, lake, pages, stats
     from scripts.bench.common import as_markdown, as_text, machine
 
     measures = {
@@ -25,6 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
         "dynamics": lambda folder: dynamics.measure(folder, is_quick=arguments.quick),
         "calibration": lambda folder: calibration.measure(folder, is_quick=arguments.quick),
         "lake": lambda folder: lake.measure(folder, is_quick=arguments.quick, is_huge=arguments.huge),
+        "items": lambda folder: items.measure(folder, is_quick=arguments.quick, is_huge=arguments.huge),
         "ingest": lambda folder: ingest.measure(folder, is_quick=arguments.quick),
         "pages": lambda folder: pages.measure(folder, is_quick=arguments.quick),
         "claims": lambda folder: claims.measure(folder, is_quick=arguments.quick),
@@ -49,6 +50,6 @@ if __name__ == "__main__":
     parser.add_argument("--markdown", action="store_true", help="print a markdown table")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, lakes of up to 10^5 rows")
-    parser.add_argument("--huge", action="store_true", help="a lake of 10^7 rows as well (about 20 GB of memory)")
+    parser.add_argument("--huge", action="store_true", help="10^7 scores (about 20 GB) and 5 x 10^7 items as well")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part only; may be repeated")
     sys.exit(main(parser.parse_args()))

@@ -61,8 +61,8 @@ __all__ = [
 
 # In order: the first adapter that knows a file reads it.
 ADAPTERS = (lm_eval, lm_eval_old, every_eval_ever, leaderboard_v2, inspect_ai, lighteval, helm, opencompass)
-POOL_FROM_FILES = 300  # below this a second process costs more than it saves
-FILES_PER_TASK = 64
+POOL_FROM_FILES = 1_500  # below this starting processes costs more than it saves
+FILES_PER_TASK = 100
 NOT_A_FORMAT = "not a format that is read"
 
 Progress = Callable[[int, int], None]

@@ -18,7 +18,7 @@ from cape.ingest.mapped_table import read_mapping
 from cape.ingest.merge import as_text, merged
 from cape.ingest.reading import Finding, Reading, ReadOptions, Severity, read_results
 from cape.lake.build import build_lake
-from cape.lake.exchange import as_it_was, one_at_a_time
+from cape.lake.exchange import WORK, as_it_was, one_at_a_time
 from cape.lake.items import PATTERN as ITEM_FILES
 from cape.lake.land import LandedFile, Landing, SourceRecord, check_source, land_all
 from cape.lake.load import read_benchmarks, read_record
@@ -27,7 +27,6 @@ from cape.lake.read import Lake
 
 INPUTS = "inputs.json"
 MAPPING = "mapping.toml"  # remembered beside the source: used again where no other is given
-WORK = "reading-"  # folders under built/ while files are read
 ITEM_KEY = ["model_id", "revision", "benchmark", "variant", "metric", "category"]
 ANSWER = "Say its family and size in a CSV (model_id, family, params_b) given with --models."
 REGISTRY = ("model_id", "family", "params_b", "display_name", "d_model", "n_layers", "kind", "hf_id", "quality_flags")
@@ -74,8 +73,6 @@ def bring_results(given: Sequence[Path | str], options: BringOptions, paths: Lak
         read_mapping(options.read.mapping_file)
     paths.built.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(paths):
-        for leftover in paths.built.glob(f"{WORK}*"):  # of killed runs: the lock is held
-            shutil.rmtree(leftover, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=paths.built, prefix=WORK) as work:
             return _brought(given, options, paths, Path(work))
 

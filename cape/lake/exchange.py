@@ -17,6 +17,7 @@ from cape.lake.paths import LakePaths
 
 ASIDE = "landing-aside"
 KEPT = "kept-"
+WORK = "reading-"  # folders in which files are read before they are landed
 
 
 def stage(folder: Path, staging: Path) -> None:
@@ -58,14 +59,14 @@ def one_at_a_time(paths: LakePaths) -> Iterator[None]:
     """Hold the lock of additions, so that two started together do not lose one another's rows."""
     with (paths.built / ".addition.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in (*paths.built.glob(f"{KEPT}*"), *paths.built.glob(f"{WORK}*")):  # of killed runs
+            shutil.rmtree(leftover, ignore_errors=True)
         yield
 
 
 @contextmanager
 def as_it_was(folder: Path, paths: LakePaths) -> Iterator[None]:
     """Put a source's folder back as it was when what follows fails."""
-    for leftover in paths.built.glob(f"{KEPT}*"):  # of killed runs: the caller holds the lock of additions
-        shutil.rmtree(leftover, ignore_errors=True)
     kept = paths.built / f"{KEPT}{os.getpid()}"
     if folder.is_dir():
         stage(folder, kept)

@@ -121,23 +121,26 @@ def create_raw_items(connection: duckdb.DuckDBPyConnection, files: Sequence[Item
         connection.execute(f"create table raw_held_{name} ({columns})").fetchall()
 
 
-def hold_items(
-    connection: duckdb.DuckDBPyConnection, *, built: str, items: pl.DataFrame | None, source_id: str
-) -> None:
-    """Take over the sums of an attached built lake and make `raw_items` the rows of one session.
-
-    items : columns of an item file, already validated by `cape.ingest`, or None.
-    """
+def hold_items(connection: duckdb.DuckDBPyConnection, *, built: str) -> None:
+    """Take over the sums of an attached built lake, and make `raw_items` a table without a row."""
     for name in HELD_TABLES:
         connection.execute(f"create table raw_held_{name} as select * from {built}.int_{name}").fetchall()
     connection.execute(f"create table raw_items as {_nothing()}").fetchall()
-    _create_parts(connection, n_rows=0 if items is None else items.height)
-    if items is not None:
-        delivered = items if "source_id" in items.columns else items.with_columns(pl.lit(source_id).alias("source_id"))
-        delivered = delivered.select(column for column in ("source_id", *ITEM_COLUMNS) if column in delivered.columns)
-        connection.register("delivered", delivered)
-        connection.execute("insert into raw_items by name select * from delivered").fetchall()
-        connection.unregister("delivered")
+    _create_parts(connection, n_rows=0)
+
+
+def add_items(connection: duckdb.DuckDBPyConnection, items: pl.DataFrame, *, source_id: str) -> None:
+    """Append a session's own items to the table `raw_items`.
+
+    items : columns of an item file, already validated by `cape.ingest`; source_id : where they have no such column.
+    """
+    delivered = items if "source_id" in items.columns else items.with_columns(pl.lit(source_id).alias("source_id"))
+    delivered = delivered.select(column for column in ("source_id", *ITEM_COLUMNS) if column in delivered.columns)
+    connection.register("delivered", delivered)
+    connection.execute("insert into raw_items by name select * from delivered").fetchall()
+    connection.unregister("delivered")
+    connection.execute("drop table raw_held_parts").fetchall()
+    _create_parts(connection, n_rows=items.height)
 
 
 def _create_parts(connection: duckdb.DuckDBPyConnection, *, n_rows: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,37 +42,50 @@ def load_lake(connection: duckdb.DuckDBPyConnection, paths: LakePaths) -> None:
     tops = {table.name: _read_top(paths, table) for table in TOP_TABLES}
     known = chance_levels(tops["benchmarks"])
     sources = read_sources(paths)
-    frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in RAW_TABLES}
-    shards: list[pl.DataFrame] = []
-    files: list[dict[str, str | None]] = []
-    item_files: list[ItemFile] = []
-    by_name = {table.name: table for table in RAW_TABLES}
-    for source in sources:
-        declared = {entry["name"]: entry for entry in source.record.get("files", [])}
-        for name in sorted({file.name for file in _delivered(source.folder)} | set(declared)):
-            file = source.folder / name
-            n_rows = None
-            if file.is_file() and file.match(PATTERN):
-                item_files.append(read_item_file(file, source_id=source.source_id))
-                n_rows = item_files[-1].n_rows
-            elif file.is_file():
-                is_shard = file.match(SHARD_PATTERN)
-                frame = _read_shard(file, source) if is_shard else _read_delivered(file, source, by_name, known)
-                (shards if is_shard else frames[file.stem]).append(frame)
-                n_rows = frame.height
-            files.append(_file_row(source, declared.get(name, {"name": name}), file, n_rows))
+    held = _Held(frames={table.name: [] for table in RAW_TABLES})
+    files = [row for source in sources for row in _read_source(source, known, held)]
     for table in RAW_TABLES:
-        _store(connection, f"raw_{table.name}", _stack(frames[table.name], (*PROVENANCE, *table.columns)))
-    held: dict[str, Any] = {"source_id": pl.String, "source_file": pl.String, "file_row": pl.Int64, **SHARD_SCHEMA}
-    _store(connection, f"raw_{PROBE_SHARDS}", pl.concat(shards) if shards else pl.DataFrame(schema=held))
+        _store(connection, f"raw_{table.name}", _stack(held.frames[table.name], (*PROVENANCE, *table.columns)))
+    schema: dict[str, Any] = {"source_id": pl.String, "source_file": pl.String, "file_row": pl.Int64, **SHARD_SCHEMA}
+    _store(connection, f"raw_{PROBE_SHARDS}", pl.concat(held.shards) if held.shards else pl.DataFrame(schema=schema))
     for table in TOP_TABLES:
         _store(connection, f"raw_{table.name}", tops[table.name])
-    create_raw_items(connection, item_files)
+    create_raw_items(connection, held.items)
     _store(connection, "raw_sources", _sources_frame(sources))
     columns = ("source_id", "name", "sha256", "rows", "found_sha256", "found_rows")
     _store(connection, "raw_source_files", pl.DataFrame(files, schema=dict.fromkeys(columns, pl.String)))
-    for name, schema in COMPUTED_TABLES.items():
-        _load_computed(connection, paths, name, schema)
+    for name, types in COMPUTED_TABLES.items():
+        _load_computed(connection, paths, name, types)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What the sources hold, as it is read: frames by raw table, shards of probes, and files of items."""
+
+    frames: dict[str, list[pl.DataFrame]]
+    shards: list[pl.DataFrame] = field(default_factory=list)
+    items: list[ItemFile] = field(default_factory=list)
+
+
+def _read_source(
+    source: SourceFolder, known: Mapping[tuple[str, str], float | None], held: _Held
+) -> list[dict[str, str | None]]:
+    """Read the files of one source into `held`; return one row of raw_source_files for each."""
+    declared = {entry["name"]: entry for entry in source.record.get("files", [])}
+    by_name = {table.name: table for table in RAW_TABLES}
+    rows = []
+    for name in sorted({file.name for file in _delivered(source.folder)} | set(declared)):
+        file, n_rows = source.folder / name, None
+        if file.is_file() and file.match(PATTERN):
+            held.items.append(read_item_file(file, source_id=source.source_id))
+            n_rows = held.items[-1].n_rows
+        elif file.is_file():
+            is_shard = file.match(SHARD_PATTERN)
+            frame = _read_shard(file, source) if is_shard else _read_delivered(file, source, by_name, known)
+            (held.shards if is_shard else held.frames[file.stem]).append(frame)
+            n_rows = frame.height
+        rows.append(_file_row(source, declared.get(name, {"name": name}), file, n_rows))
+    return rows
 
 
 def read_sources(paths: LakePaths) -> tuple[SourceFolder, ...]:
@@ -139,8 +152,7 @@ def _check_record(record: dict[str, Any], *, file: str) -> None:
 
 
 def _delivered(folder: Path) -> list[Path]:
-    patterns = ("*.csv", SHARD_PATTERN, PATTERN)
-    return list(dict.fromkeys(file for pattern in patterns for file in folder.glob(pattern)))
+    return [file for pattern in ("*.csv", SHARD_PATTERN, PATTERN) for file in folder.glob(pattern)]
 
 
 def _read_shard(file: Path, source: SourceFolder) -> pl.DataFrame:

@@ -16,7 +16,7 @@ import polars as pl
 
 from cape.errors import LakeNotBuiltError, UnknownNameError
 from cape.lake.build import build_lake, is_current, published, run_checks
-from cape.lake.items import hold_items
+from cape.lake.items import add_items, hold_items
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
 from cape.lake.public import quoted
@@ -149,10 +149,10 @@ class Lake:
 
         scores, models : text columns of the raw tables of the same name (absent ones become null), already
         validated by `cape.ingest`; without a column source_id they are filed under source `session`.
-        items : item rows with the columns of `cape.lake.items`, filed likewise. sources : title by source_id of the
-        rows; what the lake holds under such a name gives way. The same views and checks run over shipped and own rows
-        alike, sums of shipped items are taken over; the file on disk is not touched. Raises LakeBuildError when the
-        rows fail a check.
+        items : rows with the columns of `cape.lake.items`, filed likewise.
+        sources : title by source_id of the rows; what the lake holds under such a name gives way. The same views and
+        checks run over shipped and own rows alike, sums of shipped items being taken over; the file on disk is not
+        touched. Raises LakeBuildError when the rows fail a check.
         """
         digest = hashlib.sha256()
         for frame in (scores, models, items):
@@ -162,7 +162,9 @@ class Lake:
             raise LakeNotBuiltError(f"The built lake {self.database.name} has gone. Open the lake again.")
         connection = duckdb.connect(":memory:")
         try:
-            self._copy_raw(connection, version=version, items=items, sources=sources)
+            self._copy_raw(connection, version=version, sources=sources)
+            if items is not None:
+                add_items(connection, items, source_id=next(iter(sources)))
             for name, frame in (("scores", scores), ("models", models)):
                 if frame is not None:
                     _append(connection, name, frame)
@@ -174,14 +176,7 @@ class Lake:
             raise
         return Lake(connection, version=version, database=self.database)
 
-    def _copy_raw(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        *,
-        version: str,
-        items: pl.DataFrame | None,
-        sources: Mapping[str, str],
-    ) -> None:
+    def _copy_raw(self, connection: duckdb.DuckDBPyConnection, *, version: str, sources: Mapping[str, str]) -> None:
         """Copy the raw tables into an empty database and name the session's rows as sources of their own."""
         connection.execute(f"attach '{quoted(self.database)}' as shipped (read_only)").fetchall()
         tables = connection.execute(
@@ -190,7 +185,7 @@ class Lake:
         ).fetchall()
         for (name,) in tables:
             connection.execute(f"create table {name} as select * from shipped.{name}").fetchall()
-        hold_items(connection, built="shipped", items=items, source_id=OVERLAY_SOURCE)
+        hold_items(connection, built="shipped")
         connection.execute("detach shipped").fetchall()
         connection.execute("update raw_lake set lake_version = ?", [version]).fetchall()
         replaced = connection.execute(

@@ -18,14 +18,17 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cape.cli import app
-from cape.errors import BadParameterError, IngestError, LakeBuildError
-from cape.ingest.reading import Severity
-from cape.lake import Lake, LakePaths, build_lake
+from cape.errors import BadParameterError, IngestError, LakeBuildError, UnknownNameError
+from cape.ingest.reading import Severity, read_results
+from cape.lake import Lake, LakePaths, build_lake, lake_version
 from cape.lake.bring import INPUTS, BringOptions, bring_results, read_inputs
 from cape.lake.land import SourceRecord
+from cape.lake.load import read_benchmarks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCE = SourceRecord(
@@ -294,6 +297,27 @@ def test_a_broken_list_of_inputs_says_what_to_do(paths: LakePaths, tmp_path: Pat
         bring_results([folder], OPTIONS, paths)
 
 
+def test_no_refused_input_changes_the_lake(paths: LakePaths, tmp_path: Path) -> None:
+    before, version = snapshot(paths), lake_version(paths)
+    good = json.dumps(generators.lm_eval("acme/lm-7b")).encode()
+
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        name=st.sampled_from(["results.json", "t.csv", "t.parquet", "runs.zip", "log.eval", "samples_x.jsonl"]),
+        content=st.binary(max_size=60) | st.integers(1, len(good) - 1).map(lambda cut: good[:cut]),
+    )
+    def holds(name: str, content: bytes) -> None:
+        file = tmp_path / name
+        file.write_bytes(content)
+        report = bring_results([file], OPTIONS, paths)
+        assert report.landed == () and report.reading.scores.is_empty()
+        assert any(finding.severity is Severity.REFUSED for finding in report.findings) or name == "samples_x.jsonl"
+        assert snapshot(paths) == before
+
+    holds()
+    assert lake_version(paths) == version
+
+
 # The command line.
 
 
@@ -313,6 +337,25 @@ def test_the_command_reports_and_says_what_it_did(paths: LakePaths, tmp_path: Pa
     again = run(paths, str(folder), "--report", str(tmp_path / "again.json"))
     assert again.exit_code == 0 and "Nothing is new" in again.output
     assert len(json.loads((tmp_path / "again.json").read_text())) == 3
+
+
+def test_what_was_ingested_is_exported_and_read_again(
+    paths: LakePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring_results([write_ladder(tmp_path / "runs")], OPTIONS, paths)
+    monkeypatch.setenv("CAPE_LAKE", str(paths.root))
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["export-scores", "acme", str(out), "--organisation", "Acme"])
+    assert done.exit_code == 0 and "3 records" in done.output, done.output
+    again = read_results([out], known_benchmarks=read_benchmarks(paths))
+    held = {
+        (row["model_id"], "_".join(filter(None, (row["benchmark"], row["variant"])))): row["score"]
+        for row in again.scores.to_dicts()
+    }
+    assert held == pytest.approx(panel(paths)) and set(again.scores["retrieved_at"]) == {"2025-03-02"}
+    assert again.scores.filter(pl.col("benchmark") == "hellaswag")["stderr"].to_list() == pytest.approx([0.5] * 3)
+    unknown = CliRunner().invoke(app, ["export-scores", "acne", str(out)])
+    assert isinstance(unknown.exception, UnknownNameError) and "acme" in str(unknown.exception)
 
 
 def test_the_exit_code_says_whether_files_were_refused(paths: LakePaths, tmp_path: Path) -> None:
