@@ -1,11 +1,25 @@
 -- one row per set of items: (source_id, model_id, revision, benchmark, variant, metric)
--- materialized
+-- materialized in parts
 with items as (
     select * from stg_items
 ),
 
+parts as (
+    select * from raw_held_parts
+),
+
 held as (
-    select * from raw_held_item_scores
+    select raw_held_item_scores.*
+    from raw_held_item_scores
+    cross join parts
+    where parts.part = 0
+),
+
+chosen as (
+    select items.*
+    from items
+    cross join parts
+    where hash(items.model_id, items.benchmark) % parts.n_parts = parts.part
 ),
 
 counted as (
@@ -22,7 +36,7 @@ counted as (
         count(*) filter (where coalesce(trim(item_id), '') = '') as n_unnamed,
         100 * avg(value) as item_mean_pct,
         coalesce(bool_and(value in (0, 1)), false) as is_binary,
-    from items
+    from chosen
     group by all
 ),
 
