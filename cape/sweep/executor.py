@@ -16,6 +16,7 @@ from cape.sweep.queues import LocalQueue, Queue, SlurmQueue, visible_gpus
 from cape.sweep.status import ACTIVE, STATUS_FILE, JobState, State, SweepStatus, read_status, write_status
 
 GRACE_SECONDS = 5.0  # for the files of a job that has ended to appear on a shared disk
+MOST_MISSES = 30  # looks at the queue in a row that may fail, as while a controller restarts
 NO_REASON = "ended without a result"
 Watch = Callable[[SweepStatus], None]
 
@@ -97,6 +98,7 @@ class _Run:
         self._jobs = {job.name: job for job in jobs}
         self._folder, self._queue, self._on_change = folder, queue, on_change
         self._gone: dict[str, float] = {}  # jobs that the queue no longer knows, since when
+        self._misses = 0  # looks at the queue that failed in a row
         self.status = SweepStatus(executor=executor)
 
     def prepare(self, *, retry: bool) -> tuple[str, ...]:
@@ -163,7 +165,14 @@ class _Run:
         active = self.status.of(*ACTIVE)
         if not active:
             return False
-        found = self._queue.states([state.submission for state in active])
+        try:
+            found = self._queue.states([state.submission for state in active])
+        except SweepError:
+            self._misses += 1
+            if self._misses > MOST_MISSES:
+                raise
+            return False
+        self._misses = 0
         return any([self._settle(state, *found[state.submission]) for state in active])
 
     def _settle(self, state: JobState, now: State | None, reason: str) -> bool:

@@ -55,7 +55,7 @@ def test_a_wrong_name_is_refused_with_the_known_ones(
     assert code == 2 and all(word in err for word in words) and "Traceback" not in err
 
 
-@pytest.mark.parametrize("given", [["train", "--family", "web"], ["eval"], ["eval", "nowhere"]])
+@pytest.mark.parametrize("given", [["train", "--family", "web"], ["eval"], ["eval", "nowhere"], ["probe"]])
 def test_without_torch_the_install_line_is_said(
     given: list[str], cape: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

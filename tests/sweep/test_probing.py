@@ -16,7 +16,7 @@ import pytest
 from cape.internals.results import read_shards
 from cape.sweep import State, read_status
 from cape.sweep.models_file import read_models_file
-from cape.sweep.planner import config_from, plan_sweep
+from cape.sweep.planner import BASE_GIB, config_from, plan_sweep
 from cape.sweep.probing import Permissions, count_prompts, probe_jobs
 from tests.conftest import REPOSITORY, require
 from tests.sweep.planted import PATH, wait_until
@@ -78,6 +78,8 @@ def test_a_sweep_of_probes(models: Path, tmp_path: Path) -> None:
     assert "ModelLoadError" in err and (tmp_path / states["broken"].log).is_file()
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in before.items()), "a finished shard is not redone"
 
+    peaks = [states[name].peak_memory_gib for name in NAMES]
+    assert all(peak is not None and 0.1 < peak < BASE_GIB for peak in peaks), "what the planner assumes is enough"
     rows = read_shards(tmp_path / "shards")
     assert rows["model_id"].n_unique() == 3 and {"layer_coupling", "head_coupling"} <= set(rows["probe"])
     assert sorted(file.suffix for file in (tmp_path / "shards").iterdir()) == [".parquet"] * 3, "no draft is left"
