@@ -35,7 +35,8 @@ from cape.diagnostics._probe_rows import EVERY, LAYERS, probe_rows
 from cape.diagnostics.head_coupling import LEFT_IN, LEFT_OUT
 from cape.diagnostics.wiring.layer_coupling import LAYER_COUPLING
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
-from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure, layer_profiles
+from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure
+from cape.figures.layer_profiles import layer_profiles
 from cape.lake.names import did_you_mean
 from cape.quantities import Estimate, Table
 from cape.stats.summaries import clustered_mean

@@ -13,7 +13,8 @@ from scipy.stats import binomtest, pearsonr
 from cape import diagnostics
 from cape.diagnostics._layer_comparisons import ACROSS, SAME
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
-from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure, layer_profiles
+from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure
+from cape.figures.layer_profiles import layer_profiles
 from cape.lake import Lake, LakePaths
 from cape.quantities import Result
 from tests.diagnostics._probes import probe_lake
