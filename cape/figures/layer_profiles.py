@@ -14,6 +14,7 @@ from cape.figures._text import HOVER, counted, estimate_text, hover, interval_te
 from cape.quantities import Result
 
 MOST_LINES = 8  # profiles in one plot
+FEW = 4  # bands that may be strong; more would cover one another
 MOST_NAMED = 16  # profiles with a legend entry each; more are named by family
 PROFILE_PX = 300
 DASHES = ("solid", "dash", "dot")
@@ -32,11 +33,13 @@ def layer_profiles(result: Result, theme: str) -> go.Figure:
     for line, (_, held) in enumerate(groups, start=1):
         profiles = [list(one) for _, one in groupby(held, key=lambda row: row["label"])]
         gone += max(len(profiles) - MOST_LINES, 0)
+        if len(profiles) > MOST_LINES:
+            profiles.sort(key=lambda one: -(one[0]["params_b"] or 0))
         for place, one in enumerate(profiles[:MOST_LINES]):
             style, entry = styles[one[0]["label"]]
             if place == 0:
                 _add_null(figure, one, theme, row=line)
-            _add_profile(figure, one, theme, style=style, row=line)
+            _add_profile(figure, one, theme, style=style, row=line, opacity=0.07 if len(profiles) > FEW else 0.16)
             figure.data[-1].update(name=entry, legendgroup=entry, showlegend=entry not in seen)
             seen.add(entry)
         figure.update_yaxes(title_text="Cosine", row=line, col=1)
@@ -50,7 +53,7 @@ def layer_profiles(result: Result, theme: str) -> go.Figure:
         f"n = 1 model per line. Bands: 95% over prompts, known for {n_with} of "
         f"{counted(len({row['label'] for row in rows}), 'model')}. Grey: mean and central 95% with prompts shuffled, "
         "where they were measured.",
-        f"Not drawn: {counted(gone, 'profile')}; pick a family or an instrument above, or see the table."
+        f"Not drawn: {counted(gone, 'profile')}, those of the smaller models; pick a family or an instrument above, or see the table."
         if gone
         else "",
     )
@@ -95,9 +98,11 @@ def _add_null(figure: go.Figure, rows: Sequence[Row], theme: str, *, row: int) -
     )
 
 
-def _add_profile(figure: go.Figure, rows: Sequence[Row], theme: str, *, style: look.Style, row: int) -> None:
+def _add_profile(
+    figure: go.Figure, rows: Sequence[Row], theme: str, *, style: look.Style, row: int, opacity: float
+) -> None:
     """Add the profile of one model with its band."""
-    _add_band(figure, rows, ("low", "high"), colour=look.faded(style.colour(theme), 0.16), row=row)
+    _add_band(figure, rows, ("low", "high"), colour=look.faded(style.colour(theme), opacity), row=row)
     figure.add_trace(
         go.Scatter(
             x=[each["place"] for each in rows],
