@@ -118,6 +118,30 @@ def dimension_table(models: pl.DataFrame) -> Table:
     return Table(name="dimension", title=title, frame=frame.select(*columns, "coupling"), units=units)
 
 
+def domain_table(rows: pl.DataFrame, models: pl.DataFrame) -> Table:
+    """Return the coupling of every pair of domains of prompts: as recorded, or the mean over layers measured here."""
+    pair = pl.col("probe").str.extract(r"^(?:hidden|domain)_coupling_(.+)$")
+    held = rows.with_columns(pair.alias("domains")).filter(
+        pl.col("domains").is_not_null() & pl.col("value").is_not_null()
+    )
+    frame = (
+        held.group_by(*KEY, "domains")
+        .agg(
+            pl.col("value").mean().alias("coupling"), pl.col("value").min().alias("lowest_layer"),
+            pl.col("value").max().alias("highest_layer"), pl.col("layer").n_unique().alias("n_layers"),
+        )
+        .join(models.select(*KEY, "label", "family", "params_b", "n_prompts"), on=list(KEY), how="inner")
+        .with_columns(
+            pl.when(pl.col("n_layers") > 1).then(pl.col(name)).alias(name) for name in ("lowest_layer", "highest_layer")
+        )
+        .select("label", "family", "params_b", "measured_by", "domains", "coupling", "lowest_layer", "highest_layer",
+                "n_layers", "n_prompts")
+        .sort("measured_by", "label", "domains")
+    )  # fmt: skip
+    units = dict.fromkeys(("coupling", "lowest_layer", "highest_layer"), "cosine") | {"params_b": "billion parameters"}
+    return Table(name="domains", title="Coupling of pairs of domains of prompts", frame=frame, units=units)
+
+
 def model_estimates(models: pl.DataFrame) -> list[Estimate]:
     """Return coupling over all, early, late and last layers, its change with depth, and d_rep, of every model."""
     found = []

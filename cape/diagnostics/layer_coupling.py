@@ -22,6 +22,7 @@ from cape.diagnostics._layer_models import (
     AS_MEASURED,
     PROFILES,
     dimension_table,
+    domain_table,
     layer_models,
     model_estimates,
     model_table,
@@ -35,7 +36,8 @@ from cape.diagnostics._probe_rows import EVERY, LAYERS, probe_rows
 from cape.diagnostics.head_coupling import LEFT_IN, LEFT_OUT
 from cape.diagnostics.wiring.layer_coupling import LAYER_COUPLING
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
-from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure, layer_profiles
+from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure
+from cape.figures.layer_profiles import layer_profiles
 from cape.lake.names import did_you_mean
 from cape.quantities import Estimate, Table
 from cape.stats.summaries import clustered_mean
@@ -137,7 +139,8 @@ def compute(params: LayerCouplingParams, read: Read) -> Outcome:
     ]
     tables = (
         profile_table(drawn), model_table(models), ladder_table(ladder, params.ladder_family),
-        comparison_table(compared), _signs_table(estimates), dimension_table(models), alarm_table(found),
+        comparison_table(compared), _signs_table(estimates), dimension_table(models), domain_table(rows, models),
+        alarm_table(found),
     )  # fmt: skip
     told = sentences(models, drawn, ladder, compared, tests, params=params)
     return Outcome(estimates=tuple(estimates), tables=tables, sentences=told)
@@ -287,6 +290,13 @@ DIAGNOSTIC = Diagnostic(
             tables=("dimension",),
             alt="Participation ratio of hidden states against coupling, one labelled marker per model.",
             figure=coupling_and_dimension,
+        ),
+        Panel(
+            name="domains",
+            title="Other pairs of domains of prompts",
+            tables=("domains",),
+            alt="One row per model and pair of domains: coupling of hidden states, with its lowest and highest layer "
+            "where layers are known.",
         ),
         Panel(
             name="alarms",

@@ -69,5 +69,6 @@ def stacked_rows(theme: str, groups: Groups) -> go.Figure:
 
 
 def row_name(row: Row) -> str:
-    """Return the label of a row, with a star where an alarm strikes it."""
-    return f"{plain(row['label'])}{' *' if row['alarms'] else ''}"
+    """Return the label of a row without the instrument, which titles the plot; a star where an alarm strikes it."""
+    instrument = str(row["measured_by"]).partition(";")[0]
+    return f"{plain(str(row['label']).removesuffix(f', {instrument}'))}{' *' if row['alarms'] else ''}"

@@ -145,13 +145,15 @@ def net_forest(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, "No net coupling is measured in this selection.")
     groups, gone = by_instrument(rows)
-    figure = stacked_rows(theme, groups)
+    figure, seen = stacked_rows(theme, groups), set()
     for line, (_, held) in enumerate(groups, start=1):
         for columns, style, name in (
             (("net_null", "net_null_low", "net_null_high"), look.SERIES["null"], "prompts shuffled"),
             (("net", "net_low", "net_high"), look.SERIES["data"], "net coupling"),
         ):
             kept = [{**row, "y": place} for place, row in enumerate(held) if row[columns[0]] is not None]
+            if not kept:
+                continue
             figure.add_trace(
                 go.Scatter(
                     x=[row[columns[0]] for row in kept],
@@ -161,13 +163,14 @@ def net_forest(result: Result, theme: str) -> go.Figure:
                     error_x=interval_bars(kept, *columns, colour=style.colour(theme)),
                     name=name,
                     legendgroup=name,
-                    showlegend=line == 1,
+                    showlegend=name not in seen,
                     hovertext=[_net_hover(row) for row in kept],
                     hovertemplate=HOVER,
                 ),
                 row=line,
                 col=1,
             )
+            seen.add(name)
     figure.update_xaxes(range=[-1.03, 1.03])
     figure.update_xaxes(title_text="Net coupling (cosine)", row=len(groups), col=1)
     n_null = sum(row["net_null"] is not None for row in rows)

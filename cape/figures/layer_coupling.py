@@ -1,21 +1,19 @@
-"""Coupling by layer, early against late, a ladder of sizes, changes between models, and coupling against dimension."""
+"""Early against late layers, a ladder of sizes, changes between models, and coupling against dimension."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from cape.figures import theme as look
-from cape.figures._instruments import by_instrument, left_out, stacked, stacked_rows
+from cape.figures._instruments import by_instrument, left_out, stacked_rows
 from cape.figures._marks import Row, add_forest, interval_bars
-from cape.figures._text import HOVER, counted, estimate_text, hover, interval_text, number_text, plain, size_text
+from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, plain, size_text
 from cape.quantities import Result
 
-MOST_LINES = 8  # profiles in one plot
-PROFILE_PX = 300
+MOST_LABELS = 8  # models that are named in the plane
 DASHES = ("solid", "dash", "dot")
 KIND_STYLES = {
     ("sizes", "same instrument"): look.SERIES["data"],
@@ -23,118 +21,6 @@ KIND_STYLES = {
     ("generations", "same instrument"): look.Style(light=look.GREEN, dark=look.GREEN, symbol="square", size=9),
     ("post-training", "same instrument"): look.Style(light=look.PURPLE, dark=look.PURPLE, symbol="diamond", size=9),
 }
-
-
-def layer_profiles(result: Result, theme: str) -> go.Figure:
-    """Return the coupling by layer, one plot per instrument and one line per model."""
-    rows = [row for row in result.table("profiles").frame.to_dicts() if row["value"] is not None]
-    rows = [row for row in rows if row.get("place") is not None]
-    if not rows:
-        return look.empty_figure(theme, "No profile over layers of this kind is measured in this selection.")
-    groups = [(str(name), list(held)) for name, held in groupby(rows, key=lambda row: row["measured_by"])]
-    figure = stacked(theme, [name for name, _ in groups], [PROFILE_PX] * len(groups))
-    gone, styles = 0, _styles(rows)
-    for line, (_, held) in enumerate(groups, start=1):
-        profiles = [list(one) for _, one in groupby(held, key=lambda row: row["label"])]
-        gone += max(len(profiles) - MOST_LINES, 0)
-        for place, one in enumerate(profiles[:MOST_LINES]):
-            _add_profile(figure, one, theme, style=styles[one[0]["label"]], row=line, is_first=place == 0)
-        figure.update_yaxes(title_text="Cosine", row=line, col=1)
-    by = str(result.params.get("placed_by") or "relative depth")
-    unit = "share of the model's depth" if by == "relative depth" else "count from the embedding"
-    figure.update_xaxes(title_text=f"Layer ({unit})", row=len(groups), col=1)
-    n_with = len({row["label"] for row in rows if row["low"] is not None})
-    look.note(
-        figure,
-        theme,
-        f"n = 1 model per line. Bands: 95% over prompts, known for {n_with} of "
-        f"{counted(len({row['label'] for row in rows}), 'model')}. Grey: mean and central 95% with prompts shuffled, "
-        "where they were measured.",
-        f"Not drawn: {counted(gone, 'profile')}; pick a family or an instrument above, or see the table."
-        if gone
-        else "",
-    )
-    return figure
-
-
-def _styles(rows: Sequence[Row]) -> dict[str, look.Style]:
-    """Return a style per model: a colour in turn, and another dash where colours repeat."""
-    labels = list(dict.fromkeys(row["label"] for row in rows))
-    found = {}
-    for place, label in enumerate(labels):
-        base = look.FAMILY_STYLES[place % len(look.FAMILY_STYLES)]
-        dash = DASHES[place // len(look.FAMILY_STYLES) % len(DASHES)]
-        found[label] = look.Style(light=base.light, dark=base.dark, symbol=base.symbol, size=5, dash=dash)
-    return found
-
-
-def _add_profile(
-    figure: go.Figure, rows: Sequence[Row], theme: str, *, style: look.Style, row: int, is_first: bool
-) -> None:
-    """Add the profile of one model with its band and, for the first model, its null."""
-    grey = look.SERIES["null"]
-    if is_first:
-        _add_band(figure, rows, ("null_low", "null_high"), colour=look.faded(grey.colour(theme), 0.25), row=row)
-        known = [each for each in rows if each["null"] is not None]
-        if known:
-            figure.add_trace(
-                go.Scatter(
-                    x=[each["place"] for each in known],
-                    y=[each["null"] for each in known],
-                    mode="lines",
-                    line={"color": grey.colour(theme), "dash": "dot", "width": 1.4},
-                    name=f"prompts shuffled, {plain(rows[0]['label'])}",
-                    hovertext=[_profile_hover(each) for each in known],
-                    hovertemplate=HOVER,
-                ),
-                row=row,
-                col=1,
-            )
-    _add_band(figure, rows, ("low", "high"), colour=look.faded(style.colour(theme), 0.16), row=row)
-    figure.add_trace(
-        go.Scatter(
-            x=[each["place"] for each in rows],
-            y=[each["value"] for each in rows],
-            mode="lines",
-            line=style.line(theme, width=1.8),
-            name=f"{plain(rows[0]['label'])}{' *' if rows[0]['alarms'] else ''}",
-            hovertext=[_profile_hover(each) for each in rows],
-            hovertemplate=HOVER,
-        ),
-        row=row,
-        col=1,
-    )
-
-
-def _add_band(figure: go.Figure, rows: Sequence[Row], ends: tuple[str, str], *, colour: str, row: int) -> None:
-    known = [each for each in rows if each[ends[0]] is not None and each[ends[1]] is not None]
-    if not known:
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=[each["place"] for each in (*known, *reversed(known))],
-            y=[each[ends[1]] for each in known] + [each[ends[0]] for each in reversed(known)],
-            mode="lines",
-            fill="toself",
-            fillcolor=colour,
-            line={"width": 0},
-            showlegend=False,
-            hoverinfo="skip",
-        ),
-        row=row,
-        col=1,
-    )
-
-
-def _profile_hover(row: Row) -> str:
-    null = f"prompts shuffled {number_text(row['null'])}, {interval_text(row['null_low'], row['null_high'])}"
-    return hover(
-        f"{row['label']}, layer {row['layer']}",
-        f"cosine {estimate_text(row, 'value')}",
-        null if row["null"] is not None else "no null was recorded",
-        f"n = {number_text(row['n_prompts'])} prompts" if row["n_prompts"] else "prompts not stated",
-        f"alarm: {row['alarms']}" if row["alarms"] else "",
-    )
 
 
 def depth_ends(result: Result, theme: str) -> go.Figure:
@@ -310,7 +196,7 @@ def coupling_and_dimension(result: Result, theme: str) -> go.Figure:
             go.Scatter(
                 x=[row["coupling"] for row in mine],
                 y=[row["d_rep"] for row in mine],
-                mode="markers+text" if len(mine) <= MOST_LINES else "markers",
+                mode="markers+text" if len(mine) <= MOST_LABELS else "markers",
                 text=[plain(row["model_id"]) for row in mine],
                 textposition="top center",
                 textfont={"size": look.SMALL_SIZE, "color": look.INK[theme].muted},

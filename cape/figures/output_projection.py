@@ -51,10 +51,12 @@ def _rows_figure(rows: Sequence[Row], theme: str, *, x_title: str) -> go.Figure:
     lines = [{**held[0], "alarms": "", "held": held} for held in (list(g) for _, g in groupby(rows, key=_model))]
     groups, gone = by_instrument(lines)
     figure = stacked_rows(theme, groups)
-    names = list(dict.fromkeys(row["map"] for row in rows))
+    names, seen = list(dict.fromkeys(row["map"] for row in rows)), set()
     for line, (_, models) in enumerate(groups, start=1):
         for name in names:
             kept = [{**row, "y": y} for y, one in enumerate(models) for row in one["held"] if row["map"] == name]
+            if not kept:
+                continue
             style = _style(name)
             figure.add_trace(
                 go.Scatter(
@@ -65,13 +67,14 @@ def _rows_figure(rows: Sequence[Row], theme: str, *, x_title: str) -> go.Figure:
                     error_x=interval_bars(kept, "value", "low", "high", colour=style.colour(theme)),
                     name=plain(name),
                     legendgroup=name,
-                    showlegend=line == 1,
+                    showlegend=name not in seen,
                     hovertext=[_map_hover(row) for row in kept],
                     hovertemplate=HOVER,
                 ),
                 row=line,
                 col=1,
             )
+            seen.add(name)
     figure.update_xaxes(title_text=x_title, row=len(groups), col=1)
     figure.update_layout(height=figure.layout.height + 60, margin_t=figure.layout.margin.t + 30)
     known = sum(row["low"] is not None and not row.get("is_control") for row in rows)
@@ -179,8 +182,8 @@ def direction_sweep(result: Result, theme: str) -> go.Figure:
     line = {"color": look.INK[theme].muted, "width": 1.3, "dash": "dot"}
     for limit in sorted({row["rank_limit"] for row in rows if row["rank_limit"]}):
         figure.add_vline(x=limit, line=line, layer="below")
-        (place,) = look.log10_of([limit])  # an annotation on a log axis stands at the logarithm
-        figure.add_annotation(x=place, y=1, yref="paper", xanchor="left", text=f" prompts less one: {limit}")
+        (at,) = look.log10_of([limit])  # an annotation on a log axis stands at the logarithm
+        figure.add_annotation(x=at, y=1, yref="paper", xanchor="left", text=f" prompts less one: {limit}")
     gone = len(models) - MOST_MODELS
     known = sum(row["low"] is not None for row in rows)
     look.note(

@@ -13,7 +13,8 @@ from scipy.stats import binomtest, pearsonr
 from cape import diagnostics
 from cape.diagnostics._layer_comparisons import ACROSS, SAME
 from cape.errors import BadParameterError, NotEnoughDataError, UnknownNameError
-from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure, layer_profiles
+from cape.figures.layer_coupling import changes, coupling_and_dimension, depth_ends, ladder_figure
+from cape.figures.layer_profiles import layer_profiles
 from cape.lake import Lake, LakePaths
 from cape.quantities import Result
 from tests.diagnostics._probes import probe_lake
@@ -170,3 +171,18 @@ def test_figures_draw_full_and_empty_tables(figure: Any, theme: str, run: Callab
     tables = tuple(type(t)(name=t.name, title=t.title, frame=t.frame.clear(), units=t.units) for t in result.tables)
     bare = Result(diagnostic="layer_coupling", params=result.params, lake_version="", tables=tables)
     assert len(figure(bare, theme).data) == 0
+
+
+def test_pairs_of_domains_are_listed_with_the_range_of_their_layers(planted: Callable[..., Lake]) -> None:
+    rows = [
+        {"model_id": "pythia-70m", "instrument": "hidden states", "probe": probe, "layer": layer, "value": value}
+        for layer, value in enumerate((0.2, 0.4))
+        for probe in ("layer_coupling", "domain_coupling_law_art")
+    ]
+    rows.append({"model_id": "pythia-70m", "instrument": "hidden states", "probe": "mean_layer_coupling", "value": 0.3})
+    text = csv([("gemma-3-4b", "hidden_coupling", "", 0.9), ("gemma-3-4b", "hidden_coupling_hs_code", "", 0.8)])
+    lake = planted(recorded={"old": text}, shards={"new": rows})
+    frame = diagnostics.run("layer_coupling", {}, lake).table("domains").frame
+    held = {row["domains"]: (row["coupling"], row["lowest_layer"], row["n_layers"]) for row in frame.to_dicts()}
+    assert held == {"law_art": (pytest.approx(0.3), 0.2, 2), "hs_code": (0.8, None, 1)}
+    lake.close()
