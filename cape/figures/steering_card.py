@@ -1,4 +1,4 @@
-"""A steering scorecard: truth against damage, paired effects, answers changed and corrected, and models side by side."""
+"""A steering scorecard: truth against damage, paired effects, answers changed and corrected, models side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A steering scorecard question by question and cell by cell: the layer x strength grid, and how far questions moved."""
+"""A steering scorecard in detail: the layer x strength grid, and how far each question moved."""
 
 from __future__ import annotations
 
