@@ -213,16 +213,23 @@ def _grid_table(card: Card, *, measure: str) -> Table:
 def shown_effects(card: Card, *, measure: str, compare_at: str) -> pl.DataFrame:
     """Return the effects that are drawn and estimated: the measure and the capability of the compared arms.
 
-    Left out are the other measure, other strengths of the steered arm and controls at the other matching.
+    The steered arm stands beside prompt only twice: at its chosen strength, and at the KL of prompt only. Left out
+    are the other measure, other strengths of the steered arm and controls at the other matching.
     """
     arms = card.test.filter(pl.col("matching").is_in([COMPARED[compare_at], *ALWAYS]))
     single = arms.filter(~pl.col("kind").is_in([ArmKind.RANDOM, ArmKind.STEERED]))["arm"].to_list()
     drawn = random_name(compare_at)
     arm, against, metric = pl.col("arm"), pl.col("against"), pl.col("metric")
     is_steered = (pl.col("kind") == ArmKind.STEERED) & (pl.col("matching") == Matching.NORM)
-    compared = (is_steered & against.is_in([*single, drawn])) | (arm.is_in([*single, drawn]) & (against == BASE))
+    compared: pl.Expr = (is_steered & against.is_in([*single, drawn])) | (
+        arm.is_in([*single, drawn]) & (against == BASE)
+    )
+    at_prompt = card.test.filter(pl.col("matching") == Matching.PROMPT_KL)["arm"].to_list()
+    prompts = card.test.filter(pl.col("kind") == ArmKind.PROMPT)["arm"].to_list()
+    compared |= arm.is_in(at_prompt) & against.is_in([BASE, *prompts])
     is_truth = (metric == MEASURES[measure]) & compared
-    is_damage = (metric == Metric.CAPABILITY) & (against == BASE) & (is_steered | arm.is_in([*single, drawn]))
+    one_of = is_steered | arm.is_in([*single, *at_prompt, drawn])
+    is_damage = (metric == Metric.CAPABILITY) & (against == BASE) & one_of
     return _in_order(card.effects.filter(is_truth | is_damage), measure=measure)
 
 

@@ -38,11 +38,10 @@ from cape.figures.steering import changed_by_run
 from cape.figures.steering_card import (
     changed_and_corrected,
     effects_by_model,
-    layer_by_strength,
-    moves_by_question,
     paired_effects,
     truth_against_damage,
 )
+from cape.figures.steering_cells import layer_by_strength, moves_by_question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ def test_a_wrong_folder_is_an_error_in_words(lake: Lake, tmp_path: Path) -> None
     app = open_page(SLUG, resamples=200)
     app.segmented_control(key="steer_kind").set_value("local folder").run()
     app.text_input(key="steer_folder").set_value(str(tmp_path / "nothing")).run()
+    app.selectbox(key="steer_example_nothing").select("my own prompt").run()
     app.text_area(key="steer_prompt").set_value("The sky is").run()
     app.button(key="steer_write").click().run()
     app = until(app, lambda now: bool(now.error))
