@@ -27,7 +27,7 @@ PAIRED_SCHEMA = {
 }  # fmt: skip
 FLIP_COLUMNS = (
     "label", "benchmark", "family", "position_from", "position_to", "category", "n_replicates", "n_items", "n_gained",
-    "n_lost", "gained_pct", "lost_pct", "net_pp", "p_exact", "p_mid", "q",
+    "n_lost", "gained_pct", "lost_pct", "net_pp", "p_exact", "p_mid", "q", "gained_items", "lost_items",
 )  # fmt: skip
 
 
@@ -86,13 +86,15 @@ def paired_sentences(estimates: list[Estimate], params: Params, name: str) -> tu
 def flip_table(flips: pl.DataFrame, rows: pl.DataFrame) -> Table:
     """Return items gained and lost per step, benchmark and category; replicates of one step are added up.
 
+    gained_items, lost_items : up to five items by name, of the first replicate.
+
     McNemar's exact test, with the false discovery rate over all rows of all items and, apart, over all categories.
     """
     kept = flips.join(rows.select(STEP).unique(), on=STEP, how="semi").with_columns(
         pl.col("benchmark_id").alias("benchmark"), pl.col("category").fill_null(ALL_ITEMS)
     )
     counts = (pl.col(name).sum() for name in ("n_items", "n_gained", "n_lost"))
-    names = (pl.col(name).first() for name in ("model_from", "model_to"))
+    names = (pl.col(name).first() for name in ("model_from", "model_to", "gained_items", "lost_items"))
     pooled = kept.group_by(POOLED, maintain_order=True).agg(*counts, pl.len().alias("n_replicates"), *names)
     found = mcnemar_exact(pooled["n_gained"].to_numpy(), pooled["n_lost"].to_numpy())
     pooled = pooled.with_columns(

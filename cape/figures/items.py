@@ -127,6 +127,8 @@ def _flip_text(row: Row) -> str:
         f"{row['category']}: {row['n_gained']} gained, {row['n_lost']} lost, net {row['net_pp']:+.1f} points",
         f"McNemar's exact p = {row['p_exact']:.2g}, q = {row['q']:.2g}",
         f"n = {row['n_items']:,} items{replicates}",
+        f"gained: {row['gained_items']}" if row["gained_items"] else "",
+        f"lost: {row['lost_items']}" if row["lost_items"] else "",
     )
 
 

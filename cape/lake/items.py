@@ -54,6 +54,8 @@ HELD_TABLES: dict[str, dict[str, str]] = {
         "n_gained": "bigint",
         "n_lost": "bigint",
         "correlation": "double",
+        "gained_items": "varchar",
+        "lost_items": "varchar",
     },
 }
 

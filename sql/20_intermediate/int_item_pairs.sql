@@ -1,5 +1,6 @@
 -- one row per (source_id, row_from, row_to, category) of two scores of one ladder with common items; category null: all
--- Sums of the differences value_to - value_from over common items. Pairs at most 31 positions apart.
+-- Sums of the differences value_to - value_from over common items. Pairs at most 31 positions apart. Between
+-- neighbours, up to five items that turned right (gained_items) and wrong (lost_items) by name.
 -- materialized in parts
 with scored as (
     select
@@ -85,6 +86,7 @@ numbered as (
         ladder_rows.is_binary,
         items.category,
         items.value,
+        items.item_id,
         hash(items.item_id) as item_key,
     from items
     inner join ladder_rows
@@ -107,6 +109,12 @@ by_category as (
         sum(before.value * before.value) as squares_from,
         sum(after.value * after.value) as squares_to,
         sum(before.value * after.value) as products,
+        min(after.item_id, 5) filter (
+            where after.place = before.place + 1 and before.value = 0 and after.value = 1
+        ) as gained_items,
+        min(after.item_id, 5) filter (
+            where after.place = before.place + 1 and before.value = 1 and after.value = 0
+        ) as lost_items,
     from numbered as before
     inner join numbered as after
         on
@@ -130,6 +138,12 @@ rolled as (
         sum(squares_from) as squares_from,
         sum(squares_to) as squares_to,
         sum(products) as products,
+        array_to_string(
+            list_sort(flatten(list(gained_items) filter (where gained_items is not null)))[1:5], ', '
+        ) as gained_items,
+        array_to_string(
+            list_sort(flatten(list(lost_items) filter (where lost_items is not null)))[1:5], ', '
+        ) as lost_items,
     from by_category
     group by grouping sets (
         (source_id, ladder_key, row_from, row_to, is_binary),
@@ -160,6 +174,8 @@ measured as (
                     / sqrt(n_common * squares_from - sum_from * sum_from)
                     / sqrt(n_common * squares_to - sum_to * sum_to)
         end as correlation,
+        nullif(gained_items, '') as gained_items,
+        nullif(lost_items, '') as lost_items,
     from rolled
     where is_whole or category is not null
 ),

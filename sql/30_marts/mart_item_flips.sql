@@ -1,5 +1,5 @@
 -- one row per (panel, family, axis, replicate, benchmark_id, protocol, step, category): items gained and lost
--- category null: all items of the step. Items without a category are only in that row.
+-- gained_items, lost_items: up to five of them by name. category null: all items of the step.
 with steps as (
     select * from mart_items_paired
 ),
@@ -27,6 +27,8 @@ flips as (
         pairs.mean_to_pct,
         pairs.n_gained,
         pairs.n_lost,
+        pairs.gained_items,
+        pairs.lost_items,
     from steps
     inner join pairs
         on

@@ -143,6 +143,14 @@ def test_flips_by_category_add_up(land: Callable[..., LakePaths]) -> None:
         assert set(parts["category"]) == {"even", "odd"}
         for column in ("n_items", "n_gained", "n_lost"):
             assert whole[column].item() == parts[column].sum()
+        for row in step.iter_rows(named=True):
+            before, after = (values_of(items, row[name], "hellaswag") for name in ("model_from", "model_to"))
+            names = np.array(sorted(f"q{i}" for i in range(N)))  # as values_of sorts them
+            odd = np.array([int(name[1:]) % 2 == 1 for name in names])
+            held = {"even": ~odd, "odd": odd}.get(row["category"] or "", np.ones(N, dtype=bool))
+            for column, sign in (("gained_items", 1), ("lost_items", -1)):
+                flipped = sorted(names[held & (np.sign(after - before) == sign)])[:5]
+                assert row[column] == (", ".join(flipped) or None)
     lake.close()
 
 
