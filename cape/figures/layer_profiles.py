@@ -53,7 +53,7 @@ def layer_profiles(result: Result, theme: str) -> go.Figure:
         f"n = 1 model per line. Bands: 95% over prompts, known for {n_with} of "
         f"{counted(len({row['label'] for row in rows}), 'model')}. Grey: mean and central 95% with prompts shuffled, "
         "where they were measured.",
-        f"Not drawn: {counted(gone, 'profile')}, those of the smaller models; pick a family or an instrument above, or see the table."
+        f"Not drawn: {counted(gone, 'profile')} of smaller models; pick a family or an instrument, or see the table."
         if gone
         else "",
     )
