@@ -212,11 +212,13 @@ def step_estimates(models: pl.DataFrame) -> list[Estimate]:
     steps = sized.with_columns(
         (pl.col("net") - pl.col("net").shift(1).over(keys)).alias("step"),
         pl.col("model_id").shift(1).over(keys).alias("smaller"),
+        (pl.col("measured_by").n_unique().over("source_id") > 1).alias("has_several"),
     ).drop_nulls("step")
     return [
         Estimate(
             symbol="head_net_step",
-            label=f"{row['model_id']} less {row['smaller']}, {row['source_id']}",
+            label=f"{row['model_id']} less {row['smaller']}, {row['source_id']}"
+            + (f": {row['measured_by']}" if row["has_several"] else ""),
             value=row["step"],
             low=None,
             high=None,

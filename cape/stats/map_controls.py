@@ -58,7 +58,8 @@ def gelu_cosine(cosine: float, *, sd: float, width: int, n_draws: int, rng: np.r
         drawn = _drawn_gelu(cosine, sd=sd, width=width, n_draws=min(n_draws, MOST_DRAWN), rng=rng)
     else:
         sums = rng.multivariate_normal(mean, spread / width, size=n_draws, method="eigh")
-        drawn = sums[:, 0] / np.sqrt(sums[:, 1] * sums[:, 2])
+        lengths = np.where((sums[:, 1] > 0) & (sums[:, 2] > 0), sums[:, 1] * sums[:, 2], np.nan)  # a sum of squares
+        drawn = sums[:, 0] / np.sqrt(lengths)
     low, high, _ = percentile_interval(drawn)
     method = f"GELU of {width} independent normal coordinates of standard deviation {sd:g}; {drawn.size} draws"
     return Inference(value=float(mean[0] / np.sqrt(mean[1] * mean[2])), low=low, high=high, n=width, method=method)
