@@ -104,6 +104,13 @@ RAW_TABLES: tuple[RawTable, ...] = (
         numbers=("prompt_no", "cos", "strength", "changed"),
     ),
     RawTable(
+        name="steering_counts",
+        required=("model_id", "changed", "total"),
+        optional=("phase", "notes"),
+        filled=("model_id", "changed", "total"),
+        numbers=("changed", "total"),
+    ),
+    RawTable(
         name="chance_levels",
         required=("benchmark", "chance"),
         optional=("variant",),
