@@ -60,8 +60,8 @@ def planted_sets() -> SteeringSets:
     rng = np.random.default_rng(6)
     asked = [
         Question(
-            question_id=f"{end}{true}{false}", topic=f"asks {end}", prompt=f"{true} {false} {end}", choices=(true, false),
-            is_true=(True, False),
+            question_id=f"{end}{true}{false}", topic=f"asks {end}", prompt=f"{true} {false} {end}",
+            choices=(true, false), is_true=(True, False),
         )
         for end, true, false in product(ASKING, TRUE, FALSE)
     ]  # fmt: skip

@@ -32,6 +32,7 @@ pytestmark = [
 ]
 for package in ("torch", "transformers", "safetensors"):
     require(package)
+require("torch").set_num_threads(1)  # as in the app; threads only wait for each other on models this small
 
 PAIRS = tuple(
     Pair(topic="t", true=f"{a} b {c}", false=f"{a} b {d}") for a, c, d in zip("aceg", "klmn", "wxyz", strict=True)
