@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     core,
@@ -12,6 +13,7 @@ from cape.symbols import (
     effective_dimension,
     flow_geometry,
     frontier_coupling,
+    head_coupling,
     isocline,
     loss_blindness,
     model_organism,
@@ -26,6 +28,7 @@ from cape.symbols import (
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
     *analyze_model.QUANTITIES,
+    *bring_your_scores.QUANTITIES,
     *calibration.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
@@ -40,6 +43,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *cascade.QUANTITIES,
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
+    *head_coupling.QUANTITIES,
     *steering.QUANTITIES,
 )
 

@@ -129,6 +129,9 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "along": ({}, "sizes"),
     "measure": ({}, "probability"),
     "text": ({}, "web"),
+    "measured_by": ({}, "attention patterns; prompts: not stated"),
+    "criterion": ({}, "every head cooperative"),
+    "alarmed": ({}, "left out"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}
