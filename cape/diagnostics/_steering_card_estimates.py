@@ -39,13 +39,27 @@ MODEL_COLUMNS = {
 
 def card_estimates(card: Card, *, measure: str, compare_at: str) -> list[Estimate]:
     """Return what a scorecard says: effects and their p, answers, questions moved, damage, and the direction."""
-    if not card.summary:
-        return [
-            undefined("steering_effect", "no stored model", n=0, unit=PP, method="none", why=(NO_CARD,)),
-        ]
     shown = shown_effects(card, measure=measure, compare_at=compare_at)
     answers = [*_answers(card), *_changed_by_paper(card), *_corrected_by_random(card, compare_at=compare_at)]
     return [*_effects(card, shown), *answers, *_moved(card), *_damage(card), *_direction(card)]
+
+
+def absent_estimates(model: str, *, measure: str, compare_at: str) -> list[Estimate]:
+    """Return what a scorecard of this model would say first, undefined because none is stored."""
+    drawn = random_name(compare_at)
+    names = {
+        ("steering_effect", f"steered less {BASE}, {MEASURES[measure]}"): PP,
+        ("steering_effect", f"steered less {drawn}, {MEASURES[measure]}"): PP,
+        ("capability_change", f"steered less {BASE}, {Metric.CAPABILITY}"): PP,
+        ("steering_corrected", drawn): PERCENT,
+        ("steering_corrected", ""): PERCENT,
+        ("steering_kept_right", ""): PERCENT,
+        ("answers_changed", ""): PERCENT,
+    }
+    return [
+        undefined(symbol, f"{model}: {what}" if what else model, n=0, unit=unit, method="none", why=(NO_CARD,))
+        for (symbol, what), unit in names.items()
+    ]
 
 
 def _effects(card: Card, shown: pl.DataFrame) -> list[Estimate]:

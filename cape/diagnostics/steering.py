@@ -22,7 +22,13 @@ from cape.diagnostics._steering_card import (
     stored_card,
     stored_summaries,
 )
-from cape.diagnostics._steering_card_estimates import card_estimates, card_sentences, model_estimates, models_table
+from cape.diagnostics._steering_card_estimates import (
+    absent_estimates,
+    card_estimates,
+    card_sentences,
+    model_estimates,
+    models_table,
+)
 from cape.diagnostics._steering_recorded import (
     EVERY_RUN,
     RUNS,
@@ -90,7 +96,7 @@ def outcome_of(params: SteeringParams, read: Read, card: Card) -> Outcome:
     models = models_table(stored_summaries(read), read("mart_steering_effects"), **how)
     return Outcome(
         estimates=(
-            *card_estimates(card, **how),
+            *(card_estimates(card, **how) if card.summary else absent_estimates(params.scorecard, **how)),
             *model_estimates(models, n_resamples=params.resamples, rng=rng),
             *recorded,
             *layer_estimates(read),

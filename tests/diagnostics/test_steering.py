@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +19,7 @@ from cape.diagnostics._steering_recorded import DEDUPED, THREE_MODELS, UNSAID, t
 from cape.errors import NotEnoughDataError, UnknownNameError
 from cape.figures.steering_card import truth_against_damage
 from cape.figures.theme import THEMES
-from cape.lake import Lake, LakePaths
+from cape.lake import Lake, LakePaths, build_lake
 from cape.quantities import Result
 from cape.symbols import SYMBOLS
 from tests.diagnostics.planted_steering import (
@@ -229,3 +231,19 @@ def test_answers_that_do_not_add_up_are_undefined(planted: Lake) -> None:
     wrong = dataclasses.replace(card, effects=card.effects.with_columns(pl.lit(N).alias("n_broken")))
     found = {e.symbol: e for e in card_estimates(wrong, measure="MC2", compare_at="equal KL")}
     assert found["steering_corrected"].value is None and found["steering_corrected"].caveats
+
+
+def test_without_a_stored_scorecard_what_it_would_say_is_undefined(lake_paths: LakePaths, tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("built", "organism_steering*", "cape.duckdb", ".cape-*")
+    shutil.copytree(lake_paths.root, tmp_path / "lake", ignore=ignored)
+    build_lake(LakePaths(tmp_path / "lake"))
+    lake = Lake.ensure(LakePaths(tmp_path / "lake"))
+    result = on(lake, scorecard="some-model")
+    for symbol in ("steering_corrected", "steering_kept_right", "answers_changed"):
+        found = result.estimate(symbol, "some-model")
+        assert found.value is None and "steer-eval" in found.caveats[0]
+    assert result.sentences[0].startswith("No scorecard is stored")
+    for panel in DIAGNOSTIC.panels:
+        if panel.figure is not None:
+            assert panel.figure(result, "light") is not None
+    lake.close()
