@@ -163,9 +163,9 @@ def _chosen_mode(family: str, rows: list[dict]) -> str:
     most = max(rows, key=lambda row: row["effect_pp"])
     return (
         f"With {family} text steering at the layer and strength chosen on other questions makes answers truer than "
-        f"random directions do at {beyond.count(RISES)} of {len(rows)} sizes, less true at {beyond.count(FALLS)}; the largest "
-        f"change of truth is at {_where(most)}: {numbers(_compared(most, 'effect'))} (n = {most['n_questions']} "
-        "questions, one seed)."
+        f"random directions do at {beyond.count(RISES)} of {len(rows)} sizes, less true at {beyond.count(FALLS)}; "
+        f"the largest change of truth is at {_where(most)}: {numbers(_compared(most, 'effect'))} "
+        f"(n = {most['n_questions']} questions, one seed)."
     )
 
 
