@@ -132,11 +132,7 @@ def _most_before(around: list[dict]) -> Statement:
 
 
 def _corrects(row: dict) -> Statement:
-    against = [
-        Estimate(symbol="", label="", value=row[f"{name}_pp"], low=row[f"{name}_low"], high=row[f"{name}_high"],
-                 n=row["n_questions"], unit="pp", method="", caveats=("not recorded",))
-        for name in ("effect", "beyond_random")
-    ]  # fmt: skip
+    against = [_compared(row, name) for name in ("effect", "beyond_random")]
     ways = [direction(each) for each in against]
     verdict = HOLDS if ways == [RISES, RISES] else FAILS if FALLS in ways else UNSETTLED
     return Statement(
@@ -147,3 +143,53 @@ def _corrects(row: dict) -> Statement:
         evidence=f"truth {numbers(against[0])}; less random directions {numbers(against[1])}; "
         f"{row['n_corrected']} answers corrected, {row['n_broken']} broken, of {row['n_changed']} changed",
     )
+
+
+def steering_sentences(steering: Steering) -> list[str]:
+    """Return what steering does along each steered ladder: at how many sizes, where most, and in paper mode."""
+    said = []
+    for (family,), held in steering.frame.sort("position").group_by("family", maintain_order=True):
+        rows = [row for row in held.to_dicts() if row["effect_pp"] is not None]
+        if rows:
+            said.append(_chosen_mode(str(family), rows))
+        paper = [row for row in held.to_dicts() if row["paper_effect_pp"] is not None]
+        if paper:
+            said.append(_paper_mode(str(family), paper))
+    return said
+
+
+def _chosen_mode(family: str, rows: list[dict]) -> str:
+    beyond = [direction(_compared(row, "beyond_random")) for row in rows]
+    most = max(rows, key=lambda row: row["effect_pp"])
+    return (
+        f"With {family} text steering at the layer and strength chosen on other questions makes answers truer than "
+        f"random directions do at {beyond.count(RISES)} of {len(rows)} sizes, less true at {beyond.count(FALLS)}; "
+        f"the largest change of truth is at {_where(most)}: {numbers(_compared(most, 'effect'))} "
+        f"(n = {most['n_questions']} questions, one seed)."
+    )
+
+
+def _paper_mode(family: str, rows: list[dict]) -> str:
+    ways = [direction(_compared(row, "paper_effect")) for row in rows]
+    ends = max(rows, key=lambda row: row["paper_effect_pp"]), min(rows, key=lambda row: row["paper_effect_pp"])
+    told = "; ".join(
+        f"at {_where(row)} {numbers(_compared(row, 'paper_effect'))}, {row['paper_n_changed']} answers changed, "
+        f"{row['paper_n_corrected']} of them corrected, {row['paper_n_broken']} broken"
+        for row in ends
+    )
+    return (
+        f"In paper mode truth rises at {ways.count(RISES)} of {len(rows)} sizes of {family} text and falls at "
+        f"{ways.count(FALLS)}; most and least {told} (n = {rows[0]['n_questions']} questions each)."
+    )
+
+
+def _compared(row: dict, name: str) -> Estimate:
+    return Estimate(
+        symbol="organism_steering", label=name, value=row[f"{name}_pp"], low=row[f"{name}_low"],
+        high=row[f"{name}_high"], n=row["n_questions"], unit="pp", method="", caveats=("not recorded",),
+    )  # fmt: skip
+
+
+def _where(row: dict) -> str:
+    place = f", {row['place']} the transition" if row["place"] else ""
+    return f"{row['position']:,.0f} parameters{place}"

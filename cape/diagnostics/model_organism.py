@@ -24,6 +24,7 @@ from cape.diagnostics._organism_sentences import sentences
 from cape.diagnostics._organism_steering import (
     steering_estimates,
     steering_of,
+    steering_sentences,
     steering_statements,
     steering_table,
 )
@@ -113,7 +114,12 @@ def compute(params: ModelOrganismParams, read: Read) -> Outcome:
             steering_table(steered),
             statement_table(judged),
         ),
-        sentences=(*sentences(turns, turning, levered, judged), *found_inside(seen), *not_looked_at(inside, steered)),
+        sentences=(
+            *sentences(turns, turning, levered, judged),
+            *found_inside(seen),
+            *steering_sentences(steered),
+            *not_looked_at(inside, steered),
+        ),
     )
 
 

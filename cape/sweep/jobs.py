@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -111,7 +112,7 @@ def read_record(file: Path) -> dict[str, Any] | None:
 def write_whole(file: Path, text: str) -> None:
     """Write a file so that it is seen whole or not at all, also after a power cut."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.draft")
+    draft = file.with_name(f".{file.name}.{uuid.uuid4().hex}.draft")  # two machines may share process numbers
     with draft.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()

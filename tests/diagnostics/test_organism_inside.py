@@ -172,6 +172,11 @@ def test_steered_models_stand_in_their_places_with_changed_apart_from_corrected(
     assert table["changed_pct"].to_list() == [(179 - 22 * place) / 2 for place in range(len(SIZES))]
     assert set(table["paper_effect_pp"]) == {-3.0} and set(table["beyond_random_pp"]) == {8.0}
     assert set(table["corrected_pct"]) == {15.0} and set(table["broken_pct"]) == {5.0}
+    n = len(SIZES)
+    assert any(f"truer than random directions do at {n} of {n} sizes" in text for text in result.sentences)
+    start = f"In paper mode truth rises at 0 of {n} sizes of web text and falls at 0"
+    paper = next(text for text in result.sentences if text.startswith(start))
+    assert "30 of them corrected, 10 broken" in paper
     label = f"web: d {LADDER[0].d_model} x {LADDER[0].n_layers}, seed 0, before the transition"
     assert result.estimate("organism_steering", label).value == 10.0
     assert result.estimate("organism_changed", f"{label}, paper mode").value == 90.0

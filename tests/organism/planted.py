@@ -23,7 +23,7 @@ Truth = Callable[[Job, float], float]
 
 def web_truth(job: Job, log10_n: float) -> float:
     """A parabola in log10 N with its vertex at LOWEST, lifted by curation, width and a jitter of the seed."""
-    truth = 15 + 12 * (log10_n - np.log10(LOWEST)) ** 2 + (job.seed - 1.5) * 0.4
+    truth = 15 + 7 * (log10_n - np.log10(LOWEST)) ** 2 + (job.seed - 1.5) * 0.4
     truth += CURATION_GAIN * (job.recipe.name == CURATED.name) + 20 * (job.recipe.name == "middle")
     return float(truth + WIDE_GAIN * (job.family == WIDE_FAMILY))
 

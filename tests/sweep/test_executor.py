@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from cape.errors import SweepError
 from cape.sweep import Limits, State, config_hash, read_status, run_sweep
+from cape.sweep.jobs import THREADS, perform
 from tests.conftest import require
 from tests.sweep.planted import PATH, SMALL, calls, in_a_process, job, wait_until
 
@@ -61,6 +63,24 @@ def test_a_killed_sweep_goes_on_and_no_job_runs_twice_at_once(tmp_path: Path) ->
     assert outcome.is_whole and outcome.status.jobs["a"].was_held
     assert calls(tmp_path) == {"a": 1, "b": 1, "c": 1}
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a", "b", "c"], "no draft is left"
+
+
+def test_two_workers_of_one_job_wait_for_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")
+    gate = tmp_path / "gate"
+    one = job(tmp_path, "a", wait_for=str(gate)).as_dict()
+    workers = [threading.Thread(target=perform, args=(one, str(tmp_path / "records" / "a.json"))) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    wait_until(lambda: calls(tmp_path)["a"] == 1)
+    time.sleep(0.3)
+    assert calls(tmp_path)["a"] == 1, "the second waits"
+    gate.touch()
+    for worker in workers:
+        worker.join(timeout=30)
+    assert calls(tmp_path)["a"] == 1, "the second finds the output"
 
 
 def test_an_interrupt_cancels_what_waits_and_runs_and_keeps_what_is_done(tmp_path: Path) -> None:
