@@ -24,7 +24,7 @@ from cape.ingest.pasted import read_pasted
 from cape.lake import Lake, own_scores, read_upload, with_own
 from cape.report import report_slugs
 from cape.stats.coupling import gamma_interval
-from cape.ui.bring_page import benchmarks_of
+from cape.ui.bring_page import NEXT, benchmarks_of
 from tests.ingest.generators import lm_eval
 from tests.surface._app import as_shown, estimates_on, go_to, open_page, selection_in, table_with
 
@@ -293,3 +293,11 @@ def test_a_comparison_with_another_protocol_is_flagged_on_the_page(lake: Lake) -
     assert not app.exception and not app.error
     said = [text.value for text in app.markdown if text.value.startswith("Compared with independent")]
     assert said and "hellaswag is not measured alike" in said[0] and "10-shot" in said[0] and "0-shot" in said[0]
+
+
+@pytest.mark.parametrize("slug", NEXT)
+def test_the_buttons_lead_to_a_page_with_the_panel_of_the_session(slug: str, lake: Lake) -> None:
+    app = brought()
+    app.button(key=f"to_{slug}").click().run()
+    assert not app.exception and app.title[0].value == diagnostics.get(slug).title
+    assert selection_in(app)["panel"] == "mine"
