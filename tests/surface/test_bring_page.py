@@ -238,6 +238,8 @@ def test_families_and_places_that_are_confirmed_part_the_ladders(lake: Lake) -> 
 def test_what_is_exported_reads_back_as_the_same_scores(lake: Lake, tmp_path: Path) -> None:
     files = [(f"results_{number}.json", results(*row)) for number, row in enumerate(LADDER)]
     own = own_scores(own_reading(read_upload(files, lake).reading).placed)
+    table = read_upload([("my_scores.csv", own.table.write_csv().encode())], lake).reading
+    assert table.scores.height == own.scores.height and table.scores["position"].null_count() == 0
     again = read_upload([("mine.zip", own.exchanged())], lake).reading
     key = ["model_id", "benchmark", "variant", "score", "stderr", "n_items", "n_shot", "position"]
     exported = own.scores.with_columns(pl.col("score", "stderr").cast(pl.Float64), pl.col("position").cast(pl.Float64))
