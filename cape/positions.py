@@ -47,6 +47,13 @@ class Axis:
             return title
         return title.replace("Model size", self.counted.capitalize()).replace("size", "place")
 
+    def note(self, panel: str, where: str) -> str:
+        """Say how a page or report reads for a panel that is ordered by this axis."""
+        return (
+            f"Panel {panel} orders the models of a family by {self.counted}: where this {where} says size it means the "
+            f"{self.place} of a model, {self.symbol} stands for N, and slopes are per decade of {self.counted}."
+        )
+
     @property
     def log_name(self) -> str:
         """Name of the logarithm that slopes and turns are formed in; a slope is per decade of it."""

@@ -11,7 +11,7 @@ from cape.positions import PARAMS, Axis
 from cape.quantities import Estimate, Table
 
 # Tables that hold numbers of the paper or of other panels, whose sizes are parameters whatever is selected.
-KEPT_TABLES = ("printed", "angles", "printed_constants", "printed_series", "specifications", "compared", "dictionary")
+KEPT_TABLES = ("printed", "angles", "printed_constants", "printed_series", "compared", "dictionary")
 KEPT_LABELS = ("paper", "printed")
 
 

@@ -43,9 +43,10 @@ class OwnScores:
 
     @property
     def table(self) -> pl.DataFrame:
-        """Scores and the description of their models in one table, for export."""
-        described = self.models.select("model_id", "family", "params_b", "d_model")
-        return self.scores.join(described, on="model_id", how="left", maintain_order="left")
+        """The scores as a score table that `cape ingest` and the uploader read again; empty columns are left out."""
+        return self.scores.select(
+            name for name in self.scores.columns if self.scores[name].null_count() < len(self.scores)
+        )
 
     def exchanged(self) -> bytes:
         """The scores as Every Eval Ever records, one JSON file per model, in a zip."""

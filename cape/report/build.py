@@ -13,6 +13,7 @@ from cape.diagnostics import DIAGNOSTICS, Diagnostic, accept, options_of
 from cape.diagnostics._params import Params
 from cape.errors import CapeError
 from cape.lake import OWN_SOURCE, Lake
+from cape.positions import PARAMS, Axis
 from cape.quantities import Result
 from cape.report import html
 from cape.report.sections import section
@@ -23,6 +24,11 @@ SECTIONS = ("Coupling", "Dynamics")
 LOCAL = "http://localhost:8501"
 MOST_SCORES = 2_000  # rows of the panel's scores that the file holds
 SOURCE_COLUMNS = ("source_id", "title", "url", "kind", "as_of_date", "licence", "notes")
+SCORE_TABLE = (
+    *("model_id", "benchmark", "variant", "metric", "score", "unit", "stderr", "n_items", "n_shot", "harness"),
+    *("harness_version", "task_version", "revision", "source_row", "ladder", "axis", "position", "replicate"),
+    *("quality_flags", "source_url", "retrieved_at"),
+)
 SCORE_COLUMNS = (
     *("model_id", "revision", "family", "axis", "position", "replicate", "benchmark_id", "score_pct", "score_se_pct"),
     *("se_method", "n_items", "protocol", "quality_flags", "source_url"),
@@ -76,7 +82,7 @@ def build_report(
         sections.append((diagnostic, result))
     figures = html.Figures()
     body = [
-        _head(chosen, lake, made_on),
+        _head(chosen, lake, (made_on, params.axis)),
         _contents(sections, refused),
         _scores(chosen["panel"], lake, sections),
         *(section(diagnostic, result, figures, base_url=base_url) for diagnostic, result in sections),
@@ -96,7 +102,8 @@ def _taken(diagnostic: Diagnostic, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if name in options_of(diagnostic.params)}
 
 
-def _head(chosen: Mapping[str, Any], lake: Lake, made_on: str) -> str:
+def _head(chosen: Mapping[str, Any], lake: Lake, made: tuple[str, Axis]) -> str:
+    made_on, axis = made
     held = lake.read("mart_panels", panel=chosen["panel"]).row(0, named=True)
     family = "" if chosen["family"] == "all" else f", family {chosen['family']}"
     lines = [
@@ -107,10 +114,13 @@ def _head(chosen: Mapping[str, Any], lake: Lake, made_on: str) -> str:
         "Every number stands with its 95% interval or the reason why it has none; caveats stand beside it as doubts. "
         f"This file is about {html.SIZE_MARK} MB, holds all it needs and makes no request to any host.",
     ]
+    if axis is not PARAMS:
+        lines.append(axis.note(chosen["panel"], "report"))
     if chosen["panel"] == OWN_SOURCE:
         lines.append(
             "The panel was brought by a reader. Links below open it only in a session that holds these scores, or "
-            f"where they were added with: cape ingest scores.csv --source-id {OWN_SOURCE}"
+            "where they were added with: cape ingest scores.csv "
+            f"--source-id {OWN_SOURCE} --url internal --date {made_on} --models models.csv"
         )
     return html.element("header", html.heading(1, f"Report on panel {chosen['panel']}") + html.paragraphs(lines))
 
@@ -131,9 +141,31 @@ def _scores(panel: str, lake: Lake, sections: Sequence[tuple[Diagnostic, Result]
         words.append(f'The first {shown.height} stand here; all: cape sql "select * from mart_scores" --csv')
     save = ""
     if sections:
-        save = html.saved_file("scores.csv", table_bytes(shown, sections[0][1], file_format="CSV"))
+        delivered, models = _as_score_table(lake.read("mart_scores", panel=panel)), _models(panel, lake)
+        saved = (("scores.csv", delivered), ("models.csv", models))
+        save = "".join(
+            html.saved_file(name, table_bytes(rows, sections[0][1], file_format="CSV")) for name, rows in saved
+        )
     table = html.details("Scores", html.table(shown, caption=f"Scores of panel {panel}"))
     return html.section("scores", "Scores", html.paragraphs(words) + save + table)
+
+
+def _as_score_table(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return scores as the table that `cape ingest` reads; a standard error only where it was delivered."""
+    frame = rows.with_columns(
+        pl.col("score_pct").alias("score"),
+        pl.lit("percent").alias("unit"),
+        pl.when(pl.col("se_method") == "delivered").then("score_se_pct").alias("stderr"),
+        pl.col("family").alias("ladder"),
+    ).select(SCORE_TABLE)
+    return frame.select(name for name in SCORE_TABLE if frame[name].null_count() < frame.height)
+
+
+def _models(panel: str, lake: Lake) -> pl.DataFrame:
+    """Return the models of a panel as `cape ingest --models` reads them."""
+    held = lake.read("mart_scores", panel=panel).select("model_id").unique(maintain_order=True)
+    described = lake.read("mart_models").select("model_id", "family", "params_b", "d_model")
+    return held.join(described, on="model_id", how="left", maintain_order="left")
 
 
 def _refusals(refused: Sequence[tuple[str, str]]) -> str:

@@ -20,7 +20,7 @@ from cape.ui import exports, state
 from cape.ui.lake import lake_with
 
 ORDER_WORDS = {"params": "size", "tokens": "training tokens", "step": "training step"}
-INGEST = f"cape ingest PATH... --source-id {OWN_SOURCE} --url internal --date YYYY-MM-DD"
+INGEST = f"cape ingest PATH... --source-id {OWN_SOURCE} --url internal --date YYYY-MM-DD --models my_models.csv"
 COLUMNS = 3
 NO_SCORE = "No score could be read; nothing was changed. What is wrong stands below."
 
@@ -132,7 +132,15 @@ def remove() -> None:
 
 
 def _downloads(own: OwnScores, result: Result) -> None:
-    columns = st.columns(COLUMNS)
+    columns = st.columns(COLUMNS + 1)
+    columns[-2].download_button(
+        "Models as CSV",
+        data=partial(exports.table_bytes, own.models, result, file_format="CSV"),
+        file_name="my_models.csv",
+        mime=exports.FORMATS["CSV"],
+        key="own_models",
+        on_click="ignore",
+    )
     for column, file_format in zip(columns, ("CSV", "Parquet"), strict=False):
         column.download_button(
             file_format,

@@ -146,4 +146,4 @@ def _doors(result: Result) -> None:
     for column, slug in zip(st.columns(len(NEXT)), NEXT, strict=True):
         title = get(slug).title
         if column.button(title, on_click=state.choose, args=(shared,), key=f"to_{slug}", width="stretch"):
-            st.switch_page(f"pages/{slug}.py")
+            st.switch_page(f"pages/{slug}.py", query_params={})  # without them Streamlit clears bound ones, and refuses

@@ -41,11 +41,7 @@ def axis_note(selection: Mapping[str, str], lake: Lake) -> None:
     """Say how this page reads for a panel whose models are not ordered by parameters."""
     axis = axis_of(selection["panel"], selection["family"], lake.read)
     if axis is not PARAMS:
-        st.info(
-            f"Panel {selection['panel']} orders the models of a family by {axis.counted}: where this page says size it "
-            f"means the {axis.place} of a model, {axis.symbol} stands for N, and slopes are per decade of "
-            f"{axis.counted}."
-        )
+        st.info(axis.note(selection["panel"], "page"))
 
 
 def show_notices() -> None:

@@ -13,10 +13,11 @@ from cape.lake import Lake
 from tests.conftest import require, require_program
 
 sync_api = require("playwright.sync_api")
-from tests.surface._browser import FLAGS, SCREENSHOTS, Visit, serving, visiting  # noqa: E402
+from tests.surface._browser import FLAGS, READY, SCREENSHOTS, Visit, serving, visiting  # noqa: E402
 
 pytestmark = pytest.mark.browser
 FIRST_RESULT_S = 30.0
+START_MS = 120_000
 ROWS = (("small", "410M", "40.9", "41.2"), ("medium", "1.4B", "52.0", "38.7"), ("large", "6.9B", "64.1", "33.0"))
 
 
@@ -33,7 +34,8 @@ def visit(request: pytest.FixtureRequest, address: str) -> Iterator[Visit]:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=list(FLAGS))
         window = browser.new_context(color_scheme=request.param, accept_downloads=True)
         with visiting(window, address) as opened:
-            opened.open()  # the server has run once; what is measured is the page, not the start of Python
+            opened.page.goto(address)  # the server has run once: what is measured is the page, not the start of Python
+            opened.page.wait_for_selector(READY, timeout=START_MS)
             yield opened
             assert opened.faults == []
         browser.close()

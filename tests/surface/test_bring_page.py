@@ -24,7 +24,7 @@ from cape.ingest.pasted import read_pasted
 from cape.lake import Lake, own_scores, read_upload, with_own
 from cape.report import report_slugs
 from cape.stats.coupling import gamma_interval
-from cape.ui.bring_page import benchmarks_of
+from cape.ui.bring_page import NEXT, benchmarks_of
 from tests.ingest.generators import lm_eval
 from tests.surface._app import as_shown, estimates_on, go_to, open_page, selection_in, table_with
 
@@ -238,6 +238,8 @@ def test_families_and_places_that_are_confirmed_part_the_ladders(lake: Lake) -> 
 def test_what_is_exported_reads_back_as_the_same_scores(lake: Lake, tmp_path: Path) -> None:
     files = [(f"results_{number}.json", results(*row)) for number, row in enumerate(LADDER)]
     own = own_scores(own_reading(read_upload(files, lake).reading).placed)
+    table = read_upload([("my_scores.csv", own.table.write_csv().encode())], lake).reading
+    assert table.scores.height == own.scores.height and table.scores["position"].null_count() == 0
     again = read_upload([("mine.zip", own.exchanged())], lake).reading
     key = ["model_id", "benchmark", "variant", "score", "stderr", "n_items", "n_shot", "position"]
     exported = own.scores.with_columns(pl.col("score", "stderr").cast(pl.Float64), pl.col("position").cast(pl.Float64))
@@ -293,3 +295,11 @@ def test_a_comparison_with_another_protocol_is_flagged_on_the_page(lake: Lake) -
     assert not app.exception and not app.error
     said = [text.value for text in app.markdown if text.value.startswith("Compared with independent")]
     assert said and "hellaswag is not measured alike" in said[0] and "10-shot" in said[0] and "0-shot" in said[0]
+
+
+@pytest.mark.parametrize("slug", NEXT)
+def test_the_buttons_lead_to_a_page_with_the_panel_of_the_session(slug: str, lake: Lake) -> None:
+    app = brought()
+    app.button(key=f"to_{slug}").click().run()
+    assert not app.exception and app.title[0].value == diagnostics.get(slug).title
+    assert selection_in(app)["panel"] == "mine"
