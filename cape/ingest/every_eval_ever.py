@@ -1,8 +1,8 @@
-"""Every Eval Ever JSON, schema 0.2: read anyone's records, and write our own so that reading them gives them back.
+"""Every Eval Ever JSON, schemas 0.2 and 0.3: anyone's records are read, and ours are written so that they read back.
 
-A score's unit follows from the largest score its metric allows (1: fraction, 100: percent); a scale of another kind is
-no share and is left out. What the schema has no field for stands in `additional_details` under names starting
-with `cape_`, as texts.
+A score's unit is what its metric says, or follows from the largest score it allows (1: fraction, 100: percent); a
+scale of another kind is no share and is left out. What the schema has no field for stands in `details` and
+`additional_details` under names starting with `cape_`, as texts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ from cape.ingest.records import SCORE_SCHEMA, FileReading, Finding, ModelFacts, 
 from cape.ingest.tasks import any_name
 
 FORMAT = "Every Eval Ever"
-SCHEMA_VERSION = "0.2.1"
+SCHEMA_VERSION = "0.3.0"
 OWN = "cape_"
 UNITS = {1.0: "fraction", 100.0: "percent"}
+UNIT_WORDS = {"proportion": "fraction", "fraction": "fraction", "percent": "percent", "percentage": "percent"}
+UNIT_OF = {"fraction": "proportion", "percent": "percent"}
+UNKNOWN = {"deployment_type": "unknown", "model_availability": "unknown"}  # 0.3 wants both said
 SELF_REPORTED = {"first_party": "1", "third_party": "0"}
 RELATIONSHIP = {"1": "first_party", "0": "third_party"}
 # Fields of a score row that the schema has no place for.
@@ -116,7 +119,7 @@ def _row(
         findings.append(flagged(document.name, text, "The score was left out.", place=place))
         return None
     score = _float(own.get("score")) if "score" in own else number(result.score_details.get("score"))
-    unit = own.get("unit") or UNITS.get(number(result.metric_config.get("max_score")) or 0.0)
+    unit = own.get("unit") or _unit(result.metric_config)
     if score is None or unit is None or result.metric_config.get("lower_is_better") is True:
         text = f"{shown(result.evaluation_name)} is no share with a known scale (max_score 1 or 100, higher better)."
         findings.append(flagged(document.name, text, "The score was left out.", place=place))
@@ -152,6 +155,11 @@ def _row(
         replicate=own.get("replicate"),
         place=place,
     )
+
+
+def _unit(config: Mapping[str, Any]) -> str | None:
+    said = (text_of(config.get("metric_unit")) or "").lower()
+    return UNIT_WORDS.get(said) or UNITS.get(number(config.get("max_score")) or 0.0)
 
 
 def _uncertainty(
@@ -256,7 +264,7 @@ def record_of(rows: list[dict[str, Any]], model: Mapping[str, Any], *, organisat
     first = rows[0]
     days = sorted(str(row["retrieved_at"]) for row in rows if row.get("retrieved_at"))
     day = datetime.fromisoformat(days[-1]).replace(tzinfo=UTC) if days else datetime(1970, 1, 1, tzinfo=UTC)
-    details = {f"{OWN}{name}": _text(model[name]) for name in MODEL_FIELDS if model.get(name) is not None}
+    details = UNKNOWN | {f"{OWN}{name}": _text(model[name]) for name in MODEL_FIELDS if model.get(name) is not None}
     if first.get("revision"):
         details["revision"] = first["revision"]
     harnesses = sorted({str(row.get("harness") or "unknown") for row in rows})
@@ -299,7 +307,7 @@ def _result(row: Mapping[str, Any]) -> dict[str, Any]:
     if url and url != "internal":
         source = {"dataset_name": name, "source_type": "url", "url": [url]}
     config = {"lower_is_better": False, "score_type": "continuous", "min_score": 0.0, "max_score": top}
-    config["additional_details"] = {"metric": str(row.get("metric") or "score")}
+    config |= {"metric_name": str(row.get("metric") or "score"), "metric_unit": UNIT_OF[row.get("unit") or "percent"]}
     result = {"evaluation_name": name, "source_data": source, "metric_config": config, "score_details": score}
     if row.get("n_shot") is not None:
         result["generation_config"] = {"additional_details": {"num_fewshot": _text(row["n_shot"])}}

@@ -84,7 +84,9 @@ def _read_parquet(document: Document) -> pl.DataFrame:
                 f"It holds {about.num_rows:,} rows, {about.num_columns:,} columns and {unpacked:,} bytes.",
                 f"At most {ROWS_MAX:,}, {COLUMNS_MAX:,} and {UNPACKED_BYTES_MAX:,} are allowed: split it.",
             )
-        frame = pl.DataFrame(pq.read_table(document.path))
+        table = pq.read_table(document.path)
+        table.validate(full=True)  # a text that is no UTF-8 would crash whoever reads it later
+        frame = pl.DataFrame(table)
     except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
         found = f"It cannot be read as Parquet ({type(error).__name__})."
         raise document.refuse(found, "Write it again.") from error

@@ -350,3 +350,12 @@ def test_samples_without_their_results_are_refused(tmp_path: Path, known: Known)
     options = ReadOptions(items_folder=tmp_path / "items")
     (finding,) = refused(read_results([folder], known_benchmarks=known, options=options))
     assert "whose items these are" in finding.found
+
+
+def test_text_in_a_parquet_that_is_no_utf8_is_refused(tmp_path: Path, known: Known) -> None:
+    file = tmp_path / "t.parquet"
+    table = others.leaderboard_v2(tmp_path / "good.parquet")
+    pl.read_parquet(table).write_parquet(file, compression="uncompressed", statistics=False)
+    file.write_bytes(file.read_bytes().replace(b"acme/mix-8x7b", b"acme/\xff\xff\xff-8x7b"))
+    (finding,) = refused(read_results([file], known_benchmarks=known))
+    assert "Parquet" in finding.found
