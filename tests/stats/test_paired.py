@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
 from cape.errors import BadParameterError, NotEnoughDataError
+from cape.stats.coupling import gamma_interval
 from cape.stats.paired import mcnemar_exact, paired_difference, paired_standard_error
 
 FEW = 400
@@ -137,3 +138,24 @@ def test_memory_does_not_grow_with_items_and_resamples():
     a, b = np.random.default_rng(12).random((2, 5_000))
     found = paired_difference(a, b, rng=np.random.default_rng(13), n_resamples=2_000)
     assert (found.high - found.low) / (2 * 1.96 * found.se) == pytest.approx(1, abs=0.1)
+
+
+def test_gamma_from_paired_items_covers_its_truth_and_from_unpaired_ones_covers_too_much() -> None:
+    """2,000 worlds of 800 items of which few flip: gamma is -0.5 by the planted shares of gained and lost items."""
+    rng, n, worlds = np.random.default_rng(14), 800, 2000
+    cells = {axis: rng.multinomial(n, shares, size=worlds) for axis, shares in
+             (("x", (0.12, 0.02, 0.43, 0.43)), ("y", (0.03, 0.08, 0.40, 0.49)))}  # fmt: skip
+    change, paired, unpaired = {}, {}, {}
+    for axis, held in cells.items():
+        gained, lost, right = held[:, 0], held[:, 1], held[:, 2]
+        change[axis] = 100 * (gained - lost) / n
+        se = paired_standard_error(np.full(worlds, n), gained - lost, gained + lost, is_binary=True)
+        paired[axis] = 10_000 * se**2
+        shares = [(right + side) / n for side in (lost, gained)]
+        unpaired[axis] = 10_000 * sum(share * (1 - share) / n for share in shares)
+    covered = {}
+    for name, variance in (("paired", paired), ("unpaired", unpaired)):
+        found = gamma_interval(change["x"], change["y"], variance_x=variance["x"], variance_y=variance["y"])
+        known = np.isfinite(found.fieller_low)
+        covered[name] = ((found.fieller_low <= -0.5) & (found.fieller_high >= -0.5))[known].mean()
+    assert 0.93 < covered["paired"] < 0.97 and covered["unpaired"] > 0.985
