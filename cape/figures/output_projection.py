@@ -122,7 +122,7 @@ def prompt_pairs(result: Result, theme: str) -> go.Figure:
         style = _style(name)
         pairs, means = ([row for row in kept if row["what"] == what] for what in ("pair", "mean"))
         if pairs:
-            figure.add_trace(_pair_boxes(pairs, name, style, theme))
+            figure.add_trace(_pair_boxes(pairs, name, style.colour(theme)))
         figure.add_trace(
             go.Scatter(
                 x=[plain(row["label"]) for row in means],
@@ -148,12 +148,12 @@ def prompt_pairs(result: Result, theme: str) -> go.Figure:
     return figure
 
 
-def _pair_boxes(rows: Sequence[Row], name: str, style: look.Style, theme: str) -> go.Box:
+def _pair_boxes(rows: Sequence[Row], name: str, colour: str) -> go.Box:
     return go.Box(
         x=[plain(row["label"]) for row in rows],
         y=[row["value"] for row in rows],
         name=plain(name),
-        marker={"color": style.colour(theme), "size": 4},
+        marker={"color": colour, "size": 4},
         line={"width": 1.2},
         boxpoints="all",
         jitter=0.4,
