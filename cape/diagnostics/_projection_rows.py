@@ -44,7 +44,8 @@ SWEEP_SCHEMA = {"label": pl.String, "model_id": pl.String, "measured_by": pl.Str
 class Mapped:
     """One measured model: value, low and high by map, and the cosine of every matched pair of prompts by map.
 
-    pairs : by map, (n_pairs,) in order of prompt_id; empty where only means are known.
+    pairs : by map, (n_pairs,) in order of prompt_id; empty where only means are known. pair_means : by map, their mean
+    as the source gives it.
     """
 
     label: str
@@ -52,6 +53,7 @@ class Mapped:
     values: dict[str, tuple[float, float | None, float | None]]
     cooperative: dict[str, float]
     pairs: dict[str, NDArray[np.float64]]
+    pair_means: dict[str, float]
 
     @property
     def n_prompts(self) -> int:
@@ -78,17 +80,22 @@ def mapped_models(rows: pl.DataFrame, compared_as: str) -> list[Mapped]:
 
 def _mapped(rows: pl.DataFrame, about: dict, compared_as: str) -> Mapped:
     whole = {row["probe"]: row for row in whole_model(rows).iter_rows(named=True) if row["value"] is not None}
-    values, cooperative, pairs = {}, {}, {}
+    values, cooperative, pairs, means = {}, {}, {}, {}
     for name in MAPS:
         row = whole.get(PROBE[compared_as].format(name))
         if row is not None:
             values[name] = (row["value"], row["low"], row["high"])
+        mean = whole.get(PROBE[PER_PROMPT].format(name))
+        if mean is not None:
+            means[name] = float(mean["value"])
         share = whole.get(f"proj_{name}_coop_frac")
         if share is not None:
             cooperative[name] = 100 * share["value"]
         single = rows.filter((pl.col("probe") == PAIR_PROBE.format(name)) & pl.col("prompt_id").is_not_null())
         pairs[name] = single.sort("prompt_id")["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return Mapped(label=about["label"], about=about, values=values, cooperative=cooperative, pairs=pairs)
+    return Mapped(
+        label=about["label"], about=about, values=values, cooperative=cooperative, pairs=pairs, pair_means=means
+    )
 
 
 def map_table(models: Iterable[Mapped]) -> Table:
@@ -108,14 +115,18 @@ def map_table(models: Iterable[Mapped]) -> Table:
 
 
 def pair_table(models: Iterable[Mapped]) -> Table:
-    """Return the cosine of every matched pair of prompts under every map, where they are known."""
-    schema = {"label": pl.String, "map": pl.String, "pair": pl.Int64, "value": pl.Float64}
-    rows = [
-        {"label": one.label, "map": MAPS[name], "pair": place, "value": None if np.isnan(value) else float(value)}
-        for one in models
-        for name, values in one.pairs.items()
-        for place, value in enumerate(values)
-    ]
+    """Return the cosine of every matched pair of prompts under every map where they are known, and the means."""
+    schema = {"label": pl.String, "map": pl.String, "what": pl.String, "pair": pl.Int64, "value": pl.Float64}
+    rows: list[dict[str, Any]] = []
+    for one in models:
+        for name, values in one.pairs.items():
+            about = {"label": one.label, "map": MAPS[name]}
+            rows += [
+                {**about, "what": "pair", "pair": place, "value": None if np.isnan(value) else float(value)}
+                for place, value in enumerate(values)
+            ]
+            if name in one.pair_means:
+                rows.append({**about, "what": "mean", "pair": None, "value": one.pair_means[name]})
     title = "Matched pairs of prompts"
     return Table(name="pairs", title=title, frame=pl.DataFrame(rows, schema=schema), units={"value": "cosine"})
 

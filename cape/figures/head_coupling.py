@@ -251,7 +251,8 @@ def head_histograms(result: Result, theme: str) -> go.Figure:
             go.Scatter(
                 x=[row["low"] for row in held] + [held[-1]["high"]],
                 y=[row["share_pct"] for row in held] + [held[-1]["share_pct"]],
-                mode="lines",
+                mode="lines+markers",
+                marker={**style.marker(theme), "size": 4},
                 line={"shape": "hv", "color": style.colour(theme), "dash": DASHES[place % len(DASHES)], "width": 2},
                 name=f"{plain(held[0]['label'])}: {plain(held[0]['measured_by'])} (n = {held[0]['n']} heads)",
                 showlegend=True,

@@ -107,7 +107,8 @@ def _add_profile(
         go.Scatter(
             x=[each["place"] for each in rows],
             y=[each["value"] for each in rows],
-            mode="lines",
+            mode="lines+markers",
+            marker={**style.marker(theme), "size": 3},
             line=style.line(theme, width=1.8),
             hovertext=[_profile_hover(each) for each in rows],
             hovertemplate=HOVER,

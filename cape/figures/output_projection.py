@@ -110,45 +110,60 @@ def _map_hover(row: Row) -> str:
 
 
 def prompt_pairs(result: Result, theme: str) -> go.Figure:
-    """Return the cosine of every matched pair under each map, one column per model."""
+    """Return the cosine of every matched pair under each map and their mean, one column per model."""
     rows = [row for row in result.table("pairs").frame.to_dicts() if row["value"] is not None]
     if not rows:
-        return look.empty_figure(
-            theme, "No pair of prompts is known by itself: the recorded rows hold means over pairs only."
-        )
+        return look.empty_figure(theme, "No pair of prompts and no mean over pairs is known in this selection.")
     labels = list(dict.fromkeys(row["label"] for row in rows))
     shown = labels[:MOST_MODELS]
     figure = look.new_figure(theme, x_title="", y_title="Cosine of a matched pair", height=480)
     for name in dict.fromkeys(row["map"] for row in rows):
         kept = [row for row in rows if row["map"] == name and row["label"] in shown]
         style = _style(name)
+        pairs, means = ([row for row in kept if row["what"] == what] for what in ("pair", "mean"))
+        if pairs:
+            figure.add_trace(_pair_boxes(pairs, name, style.colour(theme)))
         figure.add_trace(
-            go.Box(
-                x=[plain(row["label"]) for row in kept],
-                y=[row["value"] for row in kept],
-                name=plain(name),
-                marker={"color": style.colour(theme), "size": 4},
-                line={"width": 1.2},
-                boxpoints="all",
-                jitter=0.4,
-                pointpos=0,
-                hovertext=[
-                    hover(f"{row['label']}: {row['map']}", f"pair {row['pair']}: {row['value']:.3f}", "n = 1 pair")
-                    for row in kept
-                ],
+            go.Scatter(
+                x=[plain(row["label"]) for row in means],
+                y=[row["value"] for row in means],
+                mode="markers",
+                marker=style.marker(theme),
+                name=f"{plain(name)}, mean",
+                hovertext=[hover(f"{row['label']}: {row['map']}", f"mean {row['value']:.3f}") for row in means],
                 hovertemplate=HOVER,
             )
         )
     figure.update_layout(boxmode="group")
     gone = len(labels) - len(shown)
-    pairs = len({row["pair"] for row in rows})
+    with_pairs = {row["label"] for row in rows if row["what"] == "pair"}
+    n_pairs = len({row["pair"] for row in rows if row["what"] == "pair"})
     look.note(
         figure,
         theme,
-        f"One marker per pair, at most {counted(pairs, 'pair')} per model. Boxes: quartiles of the pairs, no interval.",
+        f"Pairs are known by themselves in {len(with_pairs)} of {counted(len(labels), 'model')}, at most "
+        f"{counted(n_pairs, 'pair')} each; elsewhere only their mean. Boxes: quartiles of the pairs, no interval.",
         f"Not drawn: {counted(gone, 'model')}; the table has all." if gone > 0 else "",
     )
     return figure
+
+
+def _pair_boxes(rows: Sequence[Row], name: str, colour: str) -> go.Box:
+    return go.Box(
+        x=[plain(row["label"]) for row in rows],
+        y=[row["value"] for row in rows],
+        name=plain(name),
+        marker={"color": colour, "size": 4},
+        line={"width": 1.2},
+        boxpoints="all",
+        jitter=0.4,
+        pointpos=0,
+        hovertext=[
+            hover(f"{row['label']}: {row['map']}", f"pair {row['pair']}: {row['value']:.3f}", "n = 1 pair")
+            for row in rows
+        ],
+        hovertemplate=HOVER,
+    )
 
 
 def direction_sweep(result: Result, theme: str) -> go.Figure:

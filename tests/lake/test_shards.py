@@ -95,3 +95,31 @@ def test_the_script_lands_a_folder_of_shards(paths: LakePaths, tmp_path: Path) -
     )
     assert done.returncode == 0, done.stderr
     assert "probe-c0.parquet: 1 rows landed" in done.stdout
+
+
+def test_the_rule_of_the_instrument_reads_rows_models_sources_and_says_where_nothing_is_stated(
+    lake_paths: LakePaths, tmp_path: Path
+) -> None:
+    head = "model_id,probe,layer,value,n_prompts,notes\n"
+    noted = head + "opt-125m,net_coupling,,0.9,,flat TransformerLens attention constant\nopt-125m,total_units,,144,,\n"
+    noted += "opt-350m,net_coupling,,0.4,,\nopt-350m,tl_attn_net_coupling,,0.9,,\nopt-350m,d_rep,,9,,\n"
+    silent = head + "opt-125m,net_coupling,,0.5,,\nopt-125m,proj_output_cos,,0.5,20,\n"
+    lake = probe_lake(tmp_path / "lake", lake_paths.root, recorded={"silent": silent})
+    lake.close()
+    lake = probe_lake(tmp_path / "other", lake_paths.root, recorded={"noted": noted}, notes="per-head hidden-unit")
+    said = {(r["model_id"], r["probe"]): r["instrument"] for r in lake.read("mart_probes").iter_rows(named=True)}
+    assert said == {
+        ("opt-125m", "net_coupling"): "attention patterns",
+        ("opt-125m", "total_units"): "attention patterns",
+        ("opt-350m", "net_coupling"): "hidden units by head",
+        ("opt-350m", "tl_attn_net_coupling"): "attention patterns",
+        ("opt-350m", "d_rep"): "hidden states",
+    }
+    lake.close()
+    lake = Lake.open(LakePaths(tmp_path / "lake"))
+    told = {
+        r["probe"]: (r["instrument"], r["prompts_set"], r["measured_by"]) for r in lake.read("mart_probes").to_dicts()
+    }
+    assert told["net_coupling"] == ("not stated", "not stated", "instrument not stated, silent")
+    assert told["proj_output_cos"][:2] == ("output projection", "questions of silent")
+    lake.close()
