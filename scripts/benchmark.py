@@ -9,22 +9,25 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-<<<<<<< HEAD
-PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "items", "ingest", "pages", "claims")
-=======
-PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "pages", "claims", "steering")
->>>>>>> steer/steer
+PARTS = (
+    "resampling",
+    "base scale",
+    "dynamics",
+    "calibration",
+    "lake",
+    "items",
+    "ingest",
+    "pages",
+    "claims",
+    "steering",
+)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; return 0, 1 when a target is missed, or 2 after a message on stderr."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from cape.errors import CapeError
-<<<<<<< HEAD
-    from scripts.bench import base_scale, calibration, claims, dynamics, ingest, items, lake, pages, stats
-=======
-    from scripts.bench import base_scale, calibration, claims, dynamics, lake, pages, stats, steering
->>>>>>> steer/steer
+    from scripts.bench import base_scale, calibration, claims, dynamics, ingest, items, lake, pages, stats, steering
     from scripts.bench.common import as_markdown, as_text, machine
 
     measures = {
