@@ -15,9 +15,10 @@ from cape import cli
 from cape.errors import BadParameterError, TokenizerError
 from cape.internals import probes, run
 from cape.internals.activations import Recorded
+from cape.internals.gather import N_BLOCKS, hooks, keep_vectors, running_sums
 from cape.internals.models import LoadedModel, adapt, load_model
 from cape.internals.probes import PARTS, Prompts, probe_rows
-from cape.internals.prompts import PromptSet
+from cape.internals.prompts import MOST_CONTRAST, PromptSet
 from cape.internals.results import ProbeConfig, alarms_of, read_shards, shard_frame
 from cape.internals.run import Place, config_of, run_probe
 from cape.lake.paths import SHIPPED_LAKE
@@ -143,6 +144,18 @@ def test_numbers_are_those_of_transformers_hidden_states(tiny: LoadedModel) -> N
     assert random == pytest.approx(values(rows, "proj_hidden_cos")[None, None], abs=0.1)
 
 
+def test_free_text_of_any_length_is_summed_and_little_of_it_kept(tiny: LoadedModel) -> None:
+    long = PromptSet(name="l", version=1, groups=(("x", letters(700, 8)), ("y", letters(400, 9))))
+    found = running_sums(tiny, long, recorder=hooks(tiny), size=64)
+    assert found.counts.sum(axis=1).tolist() == [700, 400]
+    assert found.counts.min() >= 400 // N_BLOCKS
+    assert 100 < len(found.fit) <= MOST_CONTRAST
+    some = PromptSet(name="s", version=1, groups=(("y", letters(40, 9)),))
+    by_hand = hidden_by_hand(tiny, some.prompts)[:-1].mean(axis=1)
+    mean = running_sums(tiny, some, recorder=hooks(tiny), size=7).mean[:-1]
+    np.testing.assert_allclose(mean, by_hand, atol=1e-5)
+
+
 def compared(first: list[dict[str, Any]], second: list[dict[str, Any]], atol: float) -> None:
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
@@ -215,6 +228,11 @@ def test_groups_of_unequal_size_have_no_pairs_and_no_background_no_centre(tiny: 
     assert values(rows, "proj_hidden_mean_per_prompt")[None, None] is None
     assert values(rows, "layer_coupling_centred")[0, None] is None
     assert values(rows, "proj_ridge_cos")[None, None] is None
+
+
+def test_more_prompts_than_are_kept_are_refused(tiny: LoadedModel) -> None:
+    with pytest.raises(BadParameterError, match="1 to 200"):
+        keep_vectors(tiny, letters(MOST_CONTRAST + 1, 1), ("layers",), recorder=hooks(tiny), size=8)
 
 
 # runs and the command
