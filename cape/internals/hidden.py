@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.internals.gather import RunningSums
-from cape.internals.rows import DIMENSIONS, LAYERS_UNIT, P_VALUE, RELIABILITY, SHARE_OF_PAIRS, Design, Rows, alarm
+from cape.internals.rows import (
+    DIMENSIONS,
+    LAYERS_UNIT,
+    P_VALUE,
+    RELIABILITY,
+    SHARE_OF_PAIRS,
+    Design,
+    Rows,
+    alarm,
+    without_noise,
+)
 from cape.stats.block_cosines import block_cosines
 from cape.stats.gram_maps import participation_ratio
 from cape.stats.group_cosines import (
@@ -54,14 +64,8 @@ def layer_rows(rows: Rows, gram: Array, *, design: Design) -> None:
     for layer in range(gram.shape[0]):
         limits = {"low": found.low[layer], "high": found.high[layer]}
         rows.add("layer_coupling", found.value[layer], **limits, layer=layer, notes=how)
-        rows.add(
-            "layer_coupling_unbiased",
-            found.unbiased[layer],
-            low=found.unbiased_low[layer],
-            high=found.unbiased_high[layer],
-            layer=layer,
-            notes=f"{how}; without the noise of a finite number of prompts",
-        )
+        unbiased = (each[layer] for each in (found.unbiased, found.unbiased_low, found.unbiased_high))
+        rows.add("layer_coupling_unbiased", **without_noise(*unbiased, how=how), layer=layer)
         rows.add(
             "layer_coupling_null",
             null.mean[layer],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cape.internals.gather import RunningSums, Vectors
 from cape.internals.models import LoadedModel
-from cape.internals.rows import MAPS, SHARE_OF_PAIRS, SHARE_OF_VARIATION, Design, Rows
+from cape.internals.rows import MAPS, SHARE_OF_PAIRS, SHARE_OF_VARIATION, Design, Rows, without_noise
 from cape.stats.gram_maps import MIN_ROWS, principal_sweep, ridge_readout
 from cape.stats.group_cosines import COOPERATIVE, group_cosines, matched_pairs
 
@@ -61,9 +61,8 @@ def _map_rows(rows: Rows, name: str, gram: Array, design: Design) -> None:
     own: dict[str, Any] = {"instrument": MAPS[name]}
     how = f"{METHOD[name]}; cosine of group means, jackknife over prompts"
     rows.add(f"proj_{name}_cos", found.value[0], low=found.low[0], high=found.high[0], notes=how, **own)
-    unbiased = f"{how}; without the noise of a finite number of prompts"
-    limits = {"low": found.unbiased_low[0], "high": found.unbiased_high[0]}
-    rows.add(f"proj_{name}_cos_unbiased", found.unbiased[0], **limits, notes=unbiased, **own)
+    unbiased = (each[0] for each in (found.unbiased, found.unbiased_low, found.unbiased_high))
+    rows.add(f"proj_{name}_cos_unbiased", **without_noise(*unbiased, how=how), **own)
     if not design.is_matched:
         why = "undefined: the groups differ in size, so prompts have no partner"
         rows.add(f"proj_{name}_mean_per_prompt", None, notes=why, **own)

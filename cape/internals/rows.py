@@ -97,3 +97,12 @@ def alarm(*found: str | None) -> str | None:
     """Return alarms as a note that `results.alarms_of` finds again."""
     said = [f"alarm: {each}" for each in found if each]
     return "; ".join(said) or None
+
+
+def without_noise(value: float, low: float, high: float, *, how: str) -> dict[str, Any]:
+    """Return value, limits and notes of a cosine whose noise was taken out; none where that leaves no cosine."""
+    notes = f"{how}; without the noise of a finite number of prompts"
+    if np.isfinite(value) and abs(value) <= 1:
+        return {"value": value, "low": low, "high": high, "notes": notes}
+    why = f"undefined: taking out the noise leaves {value:.2f}, which is no cosine; more prompts are needed"
+    return {"value": None, "low": None, "high": None, "notes": f"{notes}; {why}"}
