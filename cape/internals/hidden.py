@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cape.internals.gather import RunningSums
 from cape.internals.rows import (
-    DIMENSIONS,
+    DIRECTIONS,
     LAYERS_UNIT,
     P_VALUE,
     RELIABILITY,
@@ -76,7 +76,7 @@ def layer_rows(rows: Rows, gram: Array, *, design: Design) -> None:
         )
         rows.add("layer_coupling_p", null.p[layer], unit=P_VALUE, layer=layer, notes="share of shuffles as low")
         rows.add("layer_competing_share", held.share[layer], unit=SHARE_OF_PAIRS, layer=layer)
-        rows.infer("d_rep", participation_ratio(gram[layer]), unit=DIMENSIONS, layer=layer)
+        rows.infer("d_rep", participation_ratio(gram[layer]), unit=DIRECTIONS, layer=layer)
     _whole_rows(rows, held, n_first=n_first)
     rows.infer("layer_split_half", split_half(gram, n_first=n_first, n_splits=N_SPLITS, rng=rng), unit=RELIABILITY)
 
@@ -119,4 +119,5 @@ def background_rows(rows: Rows, sums: RunningSums) -> None:
         for second in range(first + 1, len(sums.groups)):
             pair = (sums.sums[first], sums.counts[first]), (sums.sums[second], sums.counts[second])
             for layer, found in enumerate(block_cosines(*pair)):
-                rows.infer(f"domain_coupling_{sums.groups[first]}_{sums.groups[second]}", found, layer=layer)
+                name = f"domain_coupling_{sums.groups[first]}_{sums.groups[second]}"
+                rows.infer(name, found, layer=layer, n_prompts=found.n)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -20,6 +21,7 @@ from cape.internals.models import LoadedModel, adapt, load_model
 from cape.internals.probes import PARTS, Prompts, probe_rows
 from cape.internals.prompts import MOST_CONTRAST, PromptSet
 from cape.internals.results import ProbeConfig, alarms_of, read_shards, shard_frame
+from cape.internals.rows import INSTRUMENTS
 from cape.internals.run import Place, config_of, run_probe
 from cape.lake.paths import SHIPPED_LAKE
 from cape.organism.probe_prompts import background_set, contrast_set
@@ -174,7 +176,7 @@ def test_both_backends_give_the_same_numbers_on_a_shipped_model() -> None:
     config = config_of(ProbeConfig(model="d36", n_resamples=50), prompts)
     ours = probe_rows(loaded, config, prompts)
     theirs = probe_rows(loaded, replace(config, backend="transformerlens"), prompts)
-    assert {row["instrument"] for row in ours} >= {"hidden states", "head outputs", "attention patterns"}
+    assert {row["instrument"] for row in ours} == set(INSTRUMENTS.values())
     compared(ours, theirs, atol=2e-4)
 
 
@@ -189,7 +191,9 @@ def test_the_batch_does_not_matter_and_a_run_repeats(tiny: LoadedModel) -> None:
 
 def test_every_row_is_a_row_of_a_shard_and_says_how_it_was_measured(tiny: LoadedModel) -> None:
     frame = shard_frame(probe_rows(tiny, CONFIG, PROMPTS))
-    assert frame["n_prompts"].unique().to_list() == [2 * N]
+    of_domains = pl.col("probe").str.starts_with("domain_coupling")
+    assert frame.filter(~of_domains)["n_prompts"].unique().to_list() == [2 * N]
+    assert frame.filter(of_domains)["n_prompts"].unique().to_list() == [40]
     assert json.loads(frame["versions"][0])["torch"]
     keys = ("instrument", "probe", "layer", "head", "prompt_id")
     assert frame.select(keys).is_duplicated().sum() == 0
