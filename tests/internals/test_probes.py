@@ -23,7 +23,8 @@ from cape.internals.prompts import MOST_CONTRAST, PromptSet
 from cape.internals.results import ProbeConfig, alarms_of, read_shards, shard_frame
 from cape.internals.rows import INSTRUMENTS
 from cape.internals.run import Place, config_of, run_probe
-from cape.lake.paths import SHIPPED_LAKE
+from cape.lake.organism import shipped_checkpoints
+from cape.lake.paths import SHIPPED_LAKE, LakePaths
 from cape.organism.probe_prompts import background_set, contrast_set
 from cape.organism.world import make_world
 from tests.conftest import require
@@ -324,7 +325,8 @@ def test_a_cancelled_command_says_what_is_stored(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("cape.cli_probe.run_probe", stop)
     done = command("--shipped", "--out", str(tmp_path))
     assert done.exit_code == 130
-    assert "0 of 21 models are stored" in done.output
+    n_models = len(shipped_checkpoints(LakePaths.from_environment()))
+    assert f"0 of {n_models} models are stored" in done.output
 
 
 def test_the_parts_are_those_of_the_issue() -> None:
