@@ -1,4 +1,7 @@
-"""Land a CSV of probe outputs (model_id, probe, value, layer, n_prompts, notes) in the lake, then build it."""
+"""Land probe outputs in the lake, then build it: shards of `cape probe`, or a CSV with model_id, probe and value.
+
+A CSV may also hold layer, n_prompts and notes; its instrument is then read from what source and rows say.
+"""
 
 from __future__ import annotations
 

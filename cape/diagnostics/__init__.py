@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     claims,
@@ -18,6 +19,7 @@ from cape.diagnostics import (
     flow_geometry,
     frontier_coupling,
     glossary,
+    head_coupling,
     isocline,
     local_coupling,
     loss_blindness,
@@ -28,6 +30,7 @@ from cape.diagnostics import (
     predictions,
     residual_field,
     sql,
+    steering,
     symbolic_laws,
     trend_control,
     width_normalization,
@@ -45,6 +48,7 @@ from cape.diagnostics._params import (
     defaults_of,
     options_of,
 )
+from cape.diagnostics._probe_rows import EVERY, PROBES, measurements
 from cape.errors import UnknownNameError
 from cape.lake import Lake
 from cape.quantities import Result
@@ -52,6 +56,7 @@ from cape.quantities import Result
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     overview.DIAGNOSTIC,
     analyze_model.DIAGNOSTIC,
+    bring_your_scores.DIAGNOSTIC,
     phase_diagram.DIAGNOSTIC,
     local_coupling.DIAGNOSTIC,
     critical_scale.DIAGNOSTIC,
@@ -64,6 +69,8 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     ode_explorer.DIAGNOSTIC,
     symbolic_laws.DIAGNOSTIC,
     flow_geometry.DIAGNOSTIC,
+    head_coupling.DIAGNOSTIC,
+    steering.DIAGNOSTIC,
     frontier_coupling.DIAGNOSTIC,
     residual_field.DIAGNOSTIC,
     cascade.DIAGNOSTIC,
@@ -103,7 +110,9 @@ def run(slug: str, params: Mapping[str, Any] | None, lake: Lake) -> Result:
 __all__ = [
     "ALL_FAMILIES",
     "DIAGNOSTICS",
+    "EVERY",
     "NO_PANEL",
+    "PROBES",
     "SHARED",
     "Answer",
     "Choices",
@@ -118,6 +127,7 @@ __all__ = [
     "choices_for",
     "defaults_of",
     "get",
+    "measurements",
     "options_of",
     "run",
 ]

@@ -7,28 +7,35 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import polars as pl
 
 from cape.errors import CapeError, IngestError
 from cape.lake.build import build_lake
-from cape.lake.land import KINDS, LandedFile, SourceRecord, land_tables, read_delivered
+from cape.lake.land import KINDS, Files, LandedFile, SourceRecord, land_files, land_tables, read_delivered
 from cape.lake.load import read_sources
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
 from cape.lake.read import Lake
+from cape.lake.shards import read_shard, shard_files
 
 FAILED = 2
 SCORES = "scores"
 MODELS = "models"
+PROBES = "probes"
 DEFAULT_KIND = "base"  # of a model whose registry row names none, as in stg_models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
-    """The options of an ingestion script. delivered : CSV file by name of its raw table."""
+    """The options of an ingestion script.
+
+    delivered : CSV file by name of its raw table. shards : a Parquet shard of probe outputs, or a folder of them.
+    """
 
     delivered: dict[str, Path]
+    shards: Path | None
     source: SourceRecord
     is_local: bool
     replace: bool
@@ -55,7 +62,9 @@ class IngestReport:
 def ingest_request(about: str, *, table: str, arguments: Sequence[str] | None = None) -> IngestRequest:
     """Return the options of a script that lands a CSV file as the raw table `table`; `about` is its help text."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("csv", type=Path, help=f"CSV file with the columns of the lake's table {table!r}")
+    what = f"CSV file with the columns of the lake's table {table!r}"
+    what += ", or a shard that `cape probe` wrote, or a folder of shards" if table == PROBES else ""
+    parser.add_argument("csv", type=Path, help=what)
     parser.add_argument("--models", type=Path, help="CSV file that describes models the registry does not hold")
     parser.add_argument("--source-id", required=True, help="short name of the source; becomes its folder")
     parser.add_argument("--title", required=True, help="what the source is, in a few words")
@@ -70,8 +79,11 @@ def ingest_request(about: str, *, table: str, arguments: Sequence[str] | None = 
     parser.add_argument("--replace", action="store_true", help="allow a shipped source to be changed")
     given = parser.parse_args(arguments)
     fields = ("source_id", "title", "url", "kind", "date", "licence", "notes")
+    is_shards = table == PROBES and (given.csv.is_dir() or given.csv.suffix == ".parquet")
     return IngestRequest(
-        delivered={table: given.csv} | ({MODELS: given.models} if given.models is not None else {}),
+        delivered=({} if is_shards else {table: given.csv})
+        | ({MODELS: given.models} if given.models is not None else {}),
+        shards=given.csv if is_shards else None,
         source=SourceRecord(**{name: getattr(given, name) for name in fields}),
         is_local=not given.shipped,
         replace=given.replace,
@@ -88,14 +100,39 @@ def ingest(request: IngestRequest, *, refused_kind: str | None = None) -> Ingest
     paths = LakePaths.from_environment()
     if SCORES in request.delivered:
         _check_models(request, paths, refused_kind=refused_kind)
-    landed = land_tables(
-        request.delivered,
-        source=request.source,
-        paths=paths,
-        is_local=request.is_local,
-        replace=request.replace,
-    )
+    place: Place = {
+        "source": request.source,
+        "paths": paths,
+        "is_local": request.is_local,
+        "replace": request.replace,
+    }
+    landed = land_tables(request.delivered, **place) if request.delivered else ()
+    if request.shards is not None:
+        place["replace"] = request.replace or bool(landed)
+        landed += land_shards([request.shards], **place)
     return build_and_count(paths, landed=landed)
+
+
+class Place(TypedDict):
+    """Where files are landed, as `land_tables` takes it."""
+
+    source: SourceRecord
+    paths: LakePaths
+    is_local: bool
+    replace: bool
+
+
+def land_shards(
+    found: Sequence[Path], *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
+) -> tuple[LandedFile, ...]:
+    """Write the shards among files and folders as files of one source, all or none.
+
+    Raises IngestError for a path without shards and for a file that is none, and what `land_files` raises.
+    """
+    texts = {
+        file.name: (file.read_bytes(), read_shard(file, display_name=file.name).height) for file in shard_files(found)
+    }
+    return land_files(Files(texts=texts), source=source, paths=paths, is_local=is_local, replace=replace)
 
 
 def build_and_count(paths: LakePaths, *, force: bool = False, landed: tuple[LandedFile, ...] = ()) -> IngestReport:

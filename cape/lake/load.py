@@ -15,6 +15,7 @@ import polars as pl
 from cape.errors import IngestError
 from cape.ingest import check_cells, read_score_table, read_text_table
 from cape.lake.paths import LakePaths
+from cape.lake.shards import PROBE_SHARDS, SHARD_PATTERN, SHARD_SCHEMA, read_shard
 from cape.lake.tables import COMPUTED_TABLES, PROVENANCE, RAW_TABLES, SCORES, TOP_TABLES, RawTable
 
 SOURCE_FIELDS = ("source_id", "title", "url", "kind", "date", "licence", "notes", "paper_mode")
@@ -42,19 +43,24 @@ def load_lake(connection: duckdb.DuckDBPyConnection, paths: LakePaths) -> None:
     known = chance_levels(tops["benchmarks"])
     sources = read_sources(paths)
     frames: dict[str, list[pl.DataFrame]] = {table.name: [] for table in RAW_TABLES}
+    shards: list[pl.DataFrame] = []
     files: list[dict[str, str | None]] = []
     by_name = {table.name: table for table in RAW_TABLES}
     for source in sources:
         declared = {entry["name"]: entry for entry in source.record.get("files", [])}
-        for name in sorted({file.name for file in source.folder.glob("*.csv")} | set(declared)):
+        for name in sorted({file.name for file in _delivered(source.folder)} | set(declared)):
             file = source.folder / name
             entry: dict[str, Any] = declared.get(name, {})
-            frame = _read_delivered(file, source, by_name, known) if file.is_file() else None
-            if frame is not None:
-                frames[file.stem].append(frame)
+            is_shard = file.match(SHARD_PATTERN)
+            frame = None
+            if file.is_file():
+                frame = _read_shard(file, source) if is_shard else _read_delivered(file, source, by_name, known)
+                (shards if is_shard else frames[file.stem]).append(frame)
             files.append(_file_row(source, name, entry, file, frame))
     for table in RAW_TABLES:
         _store(connection, f"raw_{table.name}", _stack(frames[table.name], (*PROVENANCE, *table.columns)))
+    held: dict[str, Any] = {"source_id": pl.String, "source_file": pl.String, "file_row": pl.Int64, **SHARD_SCHEMA}
+    _store(connection, f"raw_{PROBE_SHARDS}", pl.concat(shards) if shards else pl.DataFrame(schema=held))
     for table in TOP_TABLES:
         _store(connection, f"raw_{table.name}", tops[table.name])
     _store(connection, "raw_sources", _sources_frame(sources))
@@ -125,6 +131,20 @@ def _check_record(record: dict[str, Any], *, file: str) -> None:
                 found=f"an entry of files is {entry!r}.",
                 action="Give each file a name (text), a sha256 (text) and rows (a whole number).",
             )
+
+
+def _delivered(folder: Path) -> list[Path]:
+    return [*folder.glob("*.csv"), *folder.glob(SHARD_PATTERN)]
+
+
+def _read_shard(file: Path, source: SourceFolder) -> pl.DataFrame:
+    frame = read_shard(file, display_name=f"{source.source_id}/{file.name}").with_row_index("file_row", offset=1)
+    return frame.select(
+        pl.lit(source.source_id).alias("source_id"),
+        pl.lit(file.name).alias("source_file"),
+        pl.col("file_row").cast(pl.Int64),
+        *SHARD_SCHEMA,
+    )
 
 
 def _read_delivered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     core,
@@ -12,12 +13,14 @@ from cape.symbols import (
     effective_dimension,
     flow_geometry,
     frontier_coupling,
+    head_coupling,
     isocline,
     loss_blindness,
     model_organism,
     ode_explorer,
     predictions,
     residual_field,
+    steering,
     symbolic_laws,
     width_normalization,
 )
@@ -25,6 +28,7 @@ from cape.symbols import (
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
     *analyze_model.QUANTITIES,
+    *bring_your_scores.QUANTITIES,
     *calibration.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
@@ -39,6 +43,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     *cascade.QUANTITIES,
     *predictions.QUANTITIES,
     *model_organism.QUANTITIES,
+    *head_coupling.QUANTITIES,
+    *steering.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

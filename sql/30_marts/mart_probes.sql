@@ -1,6 +1,6 @@
--- one row per (source_id, model_id, probe, layer)
+-- one row per number of a probe, recorded or measured here, with its instrument, prompts, layer and unit
 with rows as (
-    select * from stg_probes
+    select * from int_probes
 ),
 
 models as (
@@ -12,6 +12,10 @@ joined as (
         models.family,
         models.display_name,
         models.params_b,
+        models.n_layers,
+        models.n_heads,
+        models.d_model,
+        models.kind,
         rows.*,
     from rows
     left join models
@@ -19,4 +23,4 @@ joined as (
 )
 
 select * from joined
-order by source_id, family, params_b, model_id
+order by source_id, family, params_b, model_id, source_file, file_row

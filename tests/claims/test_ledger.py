@@ -18,8 +18,9 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
-SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-")
-SETTLED = {"INT-11"}
+SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-", "STE-")
+SETTLED_PREFIXES += ("QWE-", "GEM-", "INT-")
+SETTLED: set[str] = set()
 LATER: set[str] = set()
 PART_KEYS = {"name", "kind", "printed", "unit"} | {
     f"{side}{end}" for side in ("reproduced", "supported") for end in ("", "_value", "_low", "_high", "_n", "_reason")

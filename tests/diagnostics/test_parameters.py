@@ -91,6 +91,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "similar": ({"params_b": "3", "hellaswag": "60"}, 5.0),
     "size_times": ({"params_b": "3"}, 0.5),
     "width_times": ({"params_b": "3"}, 1.1),
+    "runs": ({}, "Pythia runs"),
     "degree": ({}, 2),
     "threshold": ({}, 0.5),
     "derivative": ({}, "three-point"),
@@ -124,6 +125,9 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "along": ({}, "sizes"),
     "measure": ({}, "probability"),
     "text": ({}, "web"),
+    "measured_by": ({}, "attention patterns; prompts: not stated"),
+    "criterion": ({}, "every head cooperative"),
+    "alarmed": ({}, "left out"),
 }
 SHOWN = [(d.slug, name) for d in DIAGNOSTICS for name in options_of(d.params) if d.uses_selection or name in d.controls]
 HIDDEN = {d.slug: [n for n in options_of(d.params) if n not in d.controls] for d in DIAGNOSTICS if not d.uses_selection}

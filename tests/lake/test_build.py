@@ -551,6 +551,16 @@ PLANTED_SOURCE: Insert = (
 HASHES = {"source_id": "planted", "name": "scores.csv", "sha256": "aa", "rows": "1", "found_sha256": "aa"}
 PANEL = {"panel": "p", "source_id": "planted", "label": "l", "uses_printed_truthfulqa": "0", "uses_panel_families": "0"}
 CLAIM = {"source": "s", "claim": "c", "quantity": "q", "paper_value": "1", "parts": "{}"}
+PROBE = {"source_id": "planted", "source_file": "probe-a.parquet", "file_row": 1, "model_id": "pythia-70m"}
+PROBE |= {"instrument": "hidden states", "backend": "hooks", "probe": "layer_coupling", "layer": 2, "value": 0.5}
+PROBE |= {"unit": "cosine", "n_prompts": 32, "prompts_set": "contrast", "prompts_hash": "h", "config_hash": "c"}
+RECORDED = {"source_id": "planted", "source_file": "probes.csv", "file_row": 2, "model_id": "pythia-70m", "probe": "p"}
+
+
+def probe(**changed: object) -> list[Insert]:
+    return [("raw_probe_shards", PROBE | changed)]
+
+
 # Per check: one or more sets of rows, each of which that check alone must report.
 OFFENDERS: dict[str, list[list[Insert]]] = {
     "chk_benchmarks_are_unique": [
@@ -583,6 +593,23 @@ OFFENDERS: dict[str, list[list[Insert]]] = {
         [("raw_panels", PANEL | {"panel": "twice", "file_row": row}) for row in (90, 91)],
         [("raw_panels", PANEL | {"file_row": 90, "default_x": "hellaswag", "default_y": "truthful"})],
         [("raw_panels", PANEL | {"file_row": 90, "default_x": "hellaswagg"})],
+    ],
+    "chk_probes_are_numbers": [
+        *(probe(**{column: value}) for column in ("value", "low", "high") for value in (math.nan, math.inf)),
+        probe(low=0.6, high=0.4),
+        [("raw_probes", RECORDED | {"value": "nan"})],
+    ],
+    "chk_probes_are_of_layers_that_exist": [
+        probe(layer=7),
+        probe(layer=-1),
+        probe(head=8),
+        probe(head=-1),
+        [("raw_probes", RECORDED | {"value": "1", "layer": "7"})],
+    ],
+    "chk_probes_say_how_they_were_measured": [
+        *(probe(**{column: None}) for column in ("model_id", "unit", "n_prompts", "prompts_hash", "config_hash")),
+        *(probe(**{column: " "}) for column in ("instrument", "prompts_set", "probe")),
+        probe(n_prompts=0),
     ],
     "chk_release_dates_are_dates": [
         [
@@ -655,6 +682,15 @@ def with_planted(
     views = all_views()
     create_views(connection, views=views)
     return connection, tuple(view.name for view in views if view.name.startswith("chk_"))
+
+
+def test_a_sound_probe_output_offends_no_check(raw_tables: duckdb.DuckDBPyConnection) -> None:
+    connection, checks = with_planted(raw_tables, probe())
+    run_checks(connection, checks=checks)
+    assert connection.execute(
+        "select origin, layers, value from mart_probes where source_id = 'planted'"
+    ).fetchall() == [("measured here", "one layer", 0.5)]
+    connection.close()
 
 
 def test_the_planted_source_alone_offends_no_check(raw_tables: duckdb.DuckDBPyConnection) -> None:
