@@ -53,9 +53,6 @@ app.command("calibrate")(cli_calibrate.calibrate)
 app.command("ingest")(cli_ingest.ingest)
 app.command("export-scores")(cli_ingest.export)
 app.command("report")(cli_report.report)
-app.command("probe")(cli_probe.probe)
-app.command("steer")(cli_steer.steer)
-app.command("steer-eval")(cli_steer.steer_eval)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]

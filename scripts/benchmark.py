@@ -19,6 +19,7 @@ PARTS = (
     "ingest",
     "pages",
     "claims",
+    "internals",
     "steering",
 )
 
@@ -27,7 +28,19 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the table; return 0, 1 when a target is missed, or 2 after a message on stderr."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from cape.errors import CapeError
-    from scripts.bench import base_scale, calibration, claims, dynamics, ingest, items, lake, pages, stats, steering
+    from scripts.bench import (
+        base_scale,
+        calibration,
+        claims,
+        dynamics,
+        ingest,
+        internals,
+        items,
+        lake,
+        pages,
+        stats,
+        steering,
+    )
     from scripts.bench.common import as_markdown, as_text, machine
 
     measures = {
@@ -41,6 +54,7 @@ def main(arguments: argparse.Namespace) -> int:
         "pages": lambda folder: pages.measure(folder, is_quick=arguments.quick),
         "claims": lambda folder: claims.measure(folder, is_quick=arguments.quick),
         "steering": lambda folder: steering.measure(folder, is_quick=arguments.quick),
+        "internals": lambda folder: internals.measure(folder, is_quick=arguments.quick),
     }
     rows = [machine()]
     for part in arguments.only or PARTS:
