@@ -23,7 +23,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cape.cli import app
+from cape.cli_ingest import _asked
 from cape.errors import BadParameterError, IngestError, LakeBuildError, UnknownNameError
+from cape.ingest.identity import identify
 from cape.ingest.reading import Severity, read_results
 from cape.lake import Lake, LakePaths, build_lake, lake_version
 from cape.lake.bring import INPUTS, BringOptions, bring_results, read_inputs
@@ -381,3 +383,18 @@ def test_the_command_reads_answers_and_mappings(paths: LakePaths, tmp_path: Path
     again = run(paths, *arguments)
     assert again.exit_code == 0, again.output
     assert panel(paths)["mystery-b", "hellaswag"] == 55.0
+
+
+def test_questions_offer_what_was_read_and_take_what_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["Mystery", 3.0, "Other", 0.0])
+    offered: list[Any] = []
+
+    def prompt(text: str, *, default: Any, **_: Any) -> Any:
+        offered.append(default)
+        return next(typed)
+
+    monkeypatch.setattr("cape.cli_ingest.typer.prompt", prompt)
+    unsure = identify(["acme/mystery", "acme/lm-7b"], []).models
+    answers = _asked(unsure)
+    assert offered == ["acme/lm", 7.0, "acme/mystery", 0.0]
+    assert answers.rows() == [("acme/lm-7b", "Mystery", 3.0), ("acme/mystery", "Other", None)]
