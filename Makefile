@@ -13,11 +13,12 @@ export HF_HUB_OFFLINE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help app lake test test-light test-heavy lint docs bench organism clean
+.PHONY: help app lake test test-light test-heavy test-slurm lint docs bench organism clean
 
 help:
 	@echo "make app    set up, build the lake and start the workbench"
 	@echo "make test   set up, check the code and run every test"
+	@echo "make test-slurm   try sweeps on a real SLURM (scripts/start_slurm.sh starts one)"
 	@echo "make lint   check the code only      make docs   write the generated parts of the README"
 	@echo "make lake   build the lake only      make bench  measure speed and memory"
 	@echo "make organism   train the model organism anew and compare it with the shipped scores"
@@ -56,7 +57,11 @@ test-light: .venv-light/.stamp
 	CAPE_ENV=light $(LIGHT) -m pytest -n $(WORKERS) --dist loadfile -m "not heavy" $(PYTEST_ARGS)
 
 test-heavy: .venv-heavy/.stamp
-	CAPE_ENV=heavy $(HEAVY) -m pytest -m heavy $(PYTEST_ARGS)
+	CAPE_ENV=heavy $(HEAVY) -m pytest -m "heavy and not slurm" $(PYTEST_ARGS)
+
+# Needs a SLURM that answers: as root, `scripts/start_slurm.sh --install` and then `export SLURM_CONF=...` as it says.
+test-slurm: .venv-heavy/.stamp
+	CAPE_ENV=heavy CAPE_SLURM=1 $(HEAVY) -m pytest -m slurm $(PYTEST_ARGS)
 
 lint: .venv-light/.stamp
 	$(LIGHT) -m ruff check .

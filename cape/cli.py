@@ -1,10 +1,9 @@
-"""The command line: `build`, `add-score`, `search-laws`, `calibrate`, one command per diagnostic, `claims`, `sql`."""
+"""The command line: `build`, `ingest`, `report`, `calibrate`, one command per diagnostic, `claims`, `sql` and more."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -15,10 +14,9 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table as RichTable
 
-from cape import calibration, cli_organism, cli_probe, diagnostics
+from cape import cli_calibrate, cli_ingest, cli_organism, cli_probe, cli_report, cli_sweep, diagnostics
 from cape.diagnostics import DIAGNOSTICS, Diagnostic, Option, defaults_of, options_of
 from cape.diagnostics._law_search import LawSearch
 from cape.dynamics.symbolic import SECONDS, follow
@@ -30,14 +28,12 @@ from cape.lake import (
     add_score,
     build_lake,
     public_database,
-    read_computed,
     run_public_sql,
-    write_computed,
 )
 from cape.ledger import claim_rows
 from cape.quantities import Result
 
-FAILED, CANCELLED = 2, 130
+FAILED = 2
 ADDED_FIRST = ("model_id", "benchmark", "score")  # arguments of add-score; the rest are options
 OWN_COMMANDS = ("claims", "sql")  # these print rows instead of estimates
 
@@ -50,6 +46,10 @@ app = typer.Typer(
 )
 app.add_typer(cli_organism.app, name="organism")
 app.command("probe")(cli_probe.probe)
+app.add_typer(cli_sweep.app, name="sweep")
+app.command("calibrate")(cli_calibrate.calibrate)
+app.command("ingest")(cli_ingest.ingest)
+app.command("report")(cli_report.report)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
 out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print stable JSON.")]
@@ -95,52 +95,6 @@ def claims(
         typer.echo(frame.write_csv(), nl=False)
         return
     _print_rows(frame.select("claim_id", "reproduced", "supported", "paper_value", "our_value", "low", "high", "n"))
-
-
-@app.command("calibrate")
-def calibrate(
-    cells: Annotated[str, typer.Option(help="Cells such as 20x5x10042x817, declared, rest or all; by commas.")] = "all",
-    worlds: Annotated[str, typer.Option(help="Worlds of planted truth, by commas; empty: all.")] = "",
-    simulations: Annotated[int, typer.Option(help="Simulated panels of each cell and world.")] = 300,
-    resamples: Annotated[int, typer.Option(help="Resamples of each bootstrap and permutation test.")] = 499,
-    workers: Annotated[int, typer.Option(help="Processes; 0: one per core.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed that all draws follow from.")] = 0,
-) -> None:
-    """Simulate panels with planted truth and store how each interval and test does; goes on where it was stopped."""
-    names = [name.strip() for name in worlds.split(",") if name.strip()] or list(calibration.WORLD)
-    chosen = calibration.cells_named(cells)
-    jobs = calibration.plan(chosen, names, n_simulations=simulations, n_resamples=resamples, seed=seed)
-    paths = LakePaths.from_environment()
-    folder = paths.built / "calibration" / calibration.fingerprint()
-    is_cancelled = False
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("blocks of panels", total=len(jobs))
-        try:
-            calibration.run_jobs(
-                jobs,
-                folder,
-                n_workers=workers or os.cpu_count() or 1,
-                progress=lambda done, _: bar.update(task, completed=done),
-            )
-        except KeyboardInterrupt:
-            is_cancelled = True
-    found = calibration.rows(jobs, folder)
-    if found:
-        write_computed(
-            "calibration",
-            calibration.merged(read_computed("calibration", paths=paths), found),
-            paths=paths,
-            from_lake_version="none: simulated",
-            command=f"cape calibrate --cells {cells} --simulations {simulations} --resamples {resamples}",
-            seed=seed,
-        )
-    whole = len({(row["cell"], row["world"]) for row in found})
-    typer.echo(
-        f"{whole} of {len(chosen) * len(names)} cells and worlds are stored. Run `cape build`, or start the app."
-    )
-    if is_cancelled:
-        typer.echo("Cancelled. The same command goes on from here.", err=True)
-        raise typer.Exit(CANCELLED)
 
 
 @app.command("sql")

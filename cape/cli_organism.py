@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cape.cli_options import taking
 from cape.errors import BadParameterError
 from cape.lake import LakePaths
 from cape.lake.organism import (
@@ -32,8 +34,10 @@ from cape.organism.run import chosen_jobs, cost, held_records, run_jobs
 from cape.organism.score import Score, score_model
 from cape.organism.train import read_record
 from cape.organism.world import make_world, sample_text
+from cape.sweep import EXECUTORS
+from cape.sweep.laboratory import check_whole, train_by_sweep
 
-NOT_REPEATED = 1
+NOT_REPEATED, CANCELLED = 1, 130
 MOST_WORKERS = 64
 
 app = typer.Typer(
@@ -55,26 +59,32 @@ def show(
     typer.echo(sample_text(seed, RECIPES[recipe].mixture, n=texts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What `cape organism train` takes."""
+
+    family: Annotated[str, typer.Option(help="Only this ladder, as web or curated; empty: all.")] = ""
+    shape: Annotated[str, typer.Option(help="Only this shape, as d16-l2; empty: all.")] = ""
+    seed: Annotated[int | None, typer.Option(help="Only this seed; empty: all.")] = None
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; finished models in it are kept.")] = None
+    workers: Annotated[int, typer.Option(help="Processes of one thread each.", min=1, max=MOST_WORKERS)] = 1
+    ship: Annotated[bool, typer.Option("--ship", help="Write scores and checkpoints into the lake.")] = False
+    executor: Annotated[str, typer.Option(help=f"{' or '.join(EXECUTORS)}: a submitit job per model; or a pool.")] = ""
+
+
 @app.command("train")
-def train(
-    family: Annotated[str, typer.Option(help="Only this ladder, as web or curated; empty: all.")] = "",
-    shape: Annotated[str, typer.Option(help="Only this shape, as d16-l2; empty: all.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Only this seed; empty: all.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; finished models in it are kept.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes of one thread each.", min=1, max=MOST_WORKERS)] = 1,
-    ship: Annotated[bool, typer.Option("--ship", help="Write scores and checkpoints into the lake.")] = False,
-) -> None:
+@taking(TrainOptions)
+def train(options: TrainOptions) -> None:
     """Train the ladders, or what is still missing of them, and compare with the shipped scores."""
     paths = LakePaths.from_environment()
-    folder = out or working_folder(paths)
-    jobs = chosen_jobs(FULL, family=family, shape=shape, seed=seed)
-    if ship and len(jobs) < len(FULL.jobs()):
+    folder = options.out or working_folder(paths)
+    jobs = chosen_jobs(FULL, family=options.family, shape=options.shape, seed=options.seed)
+    if options.ship and len(jobs) < len(FULL.jobs()):
         raise BadParameterError("--ship replaces every shipped score. Leave out --family, --shape and --seed with it.")
     require_torch()
-    held = None if ship else shipped_scores(paths)
+    held = None if options.ship else shipped_scores(paths)
     started = time.perf_counter()
-    with _progress(jobs, held=len(held_records(jobs, folder))) as on_finished:
-        records = run_jobs(jobs, folder, workers=workers, on_finished=on_finished)
+    records = _trained(jobs, folder, options)
     typer.echo(f"{len(records)} models in {folder}, {time.perf_counter() - started:.0f} s.")
     if held is None:
         _ship(records, [job.name for job in jobs], folder, paths)
@@ -82,8 +92,21 @@ def train(
     new = tables_of(ladder_entries(records))["scores"].select(pl.all().cast(pl.String))
     compared = compare(new, held)
     _print_comparison(compared)
-    if not compared.is_repeated:
+    if compared.rows.height and not compared.is_repeated:
         raise typer.Exit(NOT_REPEATED)
+
+
+def _trained(jobs: Sequence[Job], folder: Path, options: TrainOptions) -> list[dict[str, Any]]:
+    """Return the records of the jobs, trained in a pool of processes or through the executor of sweeps."""
+    if options.executor:
+        outcome = train_by_sweep(jobs, folder, executor=options.executor, workers=options.workers)
+        if outcome.is_cancelled:
+            typer.echo("Cancelled. The same command goes on from here.", err=True)
+            raise typer.Exit(CANCELLED)
+        check_whole(outcome, folder)
+        return held_records(jobs, folder)
+    with _progress(jobs, held=len(held_records(jobs, folder))) as on_finished:
+        return run_jobs(jobs, folder, workers=options.workers, on_finished=on_finished)
 
 
 def _ship(records: list[dict[str, Any]], names: list[str], folder: Path, paths: LakePaths) -> None:

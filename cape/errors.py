@@ -57,6 +57,18 @@ class QueryRefusedError(CapeError):
     """An ad-hoc query was refused, failed, ran too long or returned too much."""
 
 
+class SweepError(CapeError):
+    """A sweep, one of its jobs or the queue it runs in cannot do what was asked."""
+
+
+class SweepFileError(SweepError):
+    """The file of a sweep is not acceptable; the message names the file, the key, what was found and what to do."""
+
+
+class SweepPlanError(SweepError):
+    """A job of a sweep cannot fit in its limits; the message holds the numbers of every such job."""
+
+
 class MissingDependencyError(CapeError):
     """An optional package is needed and not installed; the message holds the install line."""
 
@@ -87,3 +99,15 @@ class NonFiniteActivationError(CapeError):
     def __init__(self, message: str, *, layer: int | None, prompt: str) -> None:
         super().__init__(message)
         self.layer, self.prompt = layer, prompt
+
+
+class SteeringVectorError(CapeError):
+    """A steering vector cannot be trained, combined, written or read, or does not fit the model."""
+
+
+class EndpointError(CapeError):
+    """A user-supplied endpoint is refused, does not answer, or answers with something that cannot be used."""
+
+
+class StoppedError(CapeError):
+    """A computation was stopped by the caller; what it had finished is kept."""

@@ -9,14 +9,14 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "pages", "claims")
+PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "pages", "claims", "internals")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; return 0, 1 when a target is missed, or 2 after a message on stderr."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from cape.errors import CapeError
-    from scripts.bench import base_scale, calibration, claims, dynamics, lake, pages, stats
+    from scripts.bench import base_scale, calibration, claims, dynamics, internals, lake, pages, stats
     from scripts.bench.common import as_markdown, as_text, machine
 
     measures = {
@@ -27,6 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
         "lake": lambda folder: lake.measure(folder, is_quick=arguments.quick, is_huge=arguments.huge),
         "pages": lambda folder: pages.measure(folder, is_quick=arguments.quick),
         "claims": lambda folder: claims.measure(folder, is_quick=arguments.quick),
+        "internals": lambda folder: internals.measure(folder, is_quick=arguments.quick),
     }
     rows = [machine()]
     for part in arguments.only or PARTS:

@@ -5,7 +5,8 @@ Pure numpy over `cape.stats`; no lake, no figure. `plan` makes jobs, `run_jobs` 
 
 from cape.calibration.cells import CELLS, DECLARED, Cell, cells_named, nearest_cell
 from cape.calibration.estimators import BY_NAME, ESTIMATORS, QUANTITIES, Calibrated, Truth
-from cape.calibration.jobs import Job, fingerprint, merged, plan, rows, run_job, run_jobs
+from cape.calibration.groups import GROUPS
+from cape.calibration.jobs import Job, fingerprint, merged, plan, rows, run_cell, run_job, run_jobs
 from cape.calibration.tally import Share, simulated_share
 from cape.calibration.worlds import WORLD, WORLDS, World
 
@@ -14,6 +15,7 @@ __all__ = [
     "CELLS",
     "DECLARED",
     "ESTIMATORS",
+    "GROUPS",
     "QUANTITIES",
     "WORLD",
     "WORLDS",
@@ -29,6 +31,7 @@ __all__ = [
     "nearest_cell",
     "plan",
     "rows",
+    "run_cell",
     "run_job",
     "run_jobs",
     "simulated_share",

@@ -5,6 +5,7 @@ Each function gives, panel by panel, the numbers of the function of `cape.stats`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from cape.stats.coupling import gamma_and_se
 from cape.stats.critical_scale import PAPER_RANGE
 from cape.stats.dimensionality import MIN_ROWS, MIN_ROWS_INTERVAL, correlations, participation_ratios
 from cape.stats.inference import LEVEL
+from cape.stats.jackknife import FEWEST_CLUSTERS, Scale, student_limits
 from cape.stats.nulls import RELATIVE_ZERO
 from cape.stats.resampling import MOST_UNDEFINED, parabola_vertex
 
@@ -96,6 +98,22 @@ def guarded(values: Array, draws: Array) -> Answers:
     return Answers(value=values, low=np.where(given, low, np.nan), high=np.where(given, high, np.nan))
 
 
+Limits = Callable[[Array, Array], Answers]  # of values (n_panels,) and their redraws (n_panels, n_weights)
+
+
+def jackknifed(scale: Scale) -> Limits:
+    """Return what turns values, and the same without each family, into the answers of `jackknife_inference`."""
+
+    def limits(values: Array, without: Array) -> Answers:
+        if without.shape[1] < FEWEST_CLUSTERS:
+            nothing = np.full(values.size, np.nan)
+            return Answers(value=values, low=nothing, high=nothing)
+        low, high = student_limits(values, without, scale)
+        return Answers(value=values, low=low, high=high)
+
+    return limits
+
+
 def family_sums(columns: Array, member: NDArray[np.intp]) -> Array:
     """Return sums over the models of each family, (n_panels, n_families, n_columns); rows stand by family."""
     first = np.flatnonzero(np.diff(member, prepend=-1))
@@ -146,17 +164,16 @@ def pooled_quadratic(panels: Panels, weights: Array) -> Answers:
     return Answers(value=np.where(some > 0, median, np.nan), low=low, high=high)
 
 
-def mean_over_families(values: Array, member: NDArray[np.intp], weights: Array) -> Answers:
+def mean_over_families(values: Array, member: NDArray[np.intp], weights: Array, limits: Limits = guarded) -> Answers:
     """Return the means of `clustered_mean`, values (n_panels, n_steps) without gaps in a whole family."""
     known = np.isfinite(values)
     sums = family_sums(np.stack([np.where(known, values, 0.0), known], axis=-1), member)
     drawn = weights @ sums
     total = sums.sum(axis=1)
-    low, high, _ = percentiles(drawn[..., 0] / drawn[..., 1])
-    return Answers(value=total[:, 0] / total[:, 1], low=low, high=high)
+    return limits(total[:, 0] / total[:, 1], drawn[..., 0] / drawn[..., 1])
 
 
-def correlation(panels: Panels, weights: Array, *, given_size: bool) -> Answers:
+def correlation(panels: Panels, weights: Array, *, given_size: bool, limits: Limits = guarded) -> Answers:
     """Return the r of `clustered_correlation`, or of `clustered_partial_correlation` given log10 N."""
     columns = [_centred(panels.x), _centred(panels.y)]
     if given_size:
@@ -167,10 +184,10 @@ def correlation(panels: Panels, weights: Array, *, given_size: bool) -> Answers:
     sums = family_sums(moments, panels.design.member)
     enough = (weights > 0) @ panels.design.counts >= 1 + len(columns)
     draws = np.where(enough, _r(weights @ sums, len(columns)), np.nan)
-    return guarded(_r(sums.sum(axis=1, keepdims=True), len(columns))[:, 0], draws)
+    return limits(_r(sums.sum(axis=1, keepdims=True), len(columns))[:, 0], draws)
 
 
-def demeaned_correlation(panels: Panels, weights: Array) -> Answers:
+def demeaned_correlation(panels: Panels, weights: Array, limits: Limits = guarded) -> Answers:
     """Return the r of `family_demeaned_correlation`; every family has two models or more."""
     x, y = _within(panels.x, panels.design), _within(panels.y, panels.design)
     sums = family_sums(np.stack([x * y, x * x, y * y], axis=-1), panels.design.member)
@@ -181,10 +198,10 @@ def demeaned_correlation(panels: Panels, weights: Array) -> Answers:
         return found[..., 0] / np.sqrt(np.where(spread > 0, spread, np.nan))
 
     draws = np.where(spare >= 2, r_of(weights @ sums), np.nan)
-    return guarded(r_of(sums.sum(axis=1)), draws)
+    return limits(r_of(sums.sum(axis=1)), draws)
 
 
-def effective_dimensions(panels: Panels, weights: Array) -> tuple[Answers, Answers]:
+def effective_dimensions(panels: Panels, weights: Array, limits: Limits = guarded) -> tuple[Answers, Answers]:
     """Return d_eff of covariance and of correlation of five benchmarks with the intervals of `redraw_inference`."""
     scores = np.concatenate([panels.x[..., None], panels.y[..., None], panels.others], axis=-1)
     scores = scores - scores.mean(axis=1, keepdims=True)
@@ -201,7 +218,7 @@ def effective_dimensions(panels: Panels, weights: Array) -> tuple[Answers, Answe
     if panels.x.shape[1] < MIN_ROWS_INTERVAL:  # a value, but no resample of it
         covariance = np.where(np.arange(covariance.shape[1])[:, None, None] == 0, covariance, np.nan)
     found = participation_ratios(covariance), participation_ratios(correlations(covariance))
-    return guarded(found[0][:, 0], found[0][:, 1:]), guarded(found[1][:, 0], found[1][:, 1:])
+    return limits(found[0][:, 0], found[0][:, 1:]), limits(found[1][:, 0], found[1][:, 1:])
 
 
 def _r(moments: Array, n_columns: int) -> Array:

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.calibration.batched import Answers
-from cape.calibration.cells import Cell
-from cape.calibration.estimators import BY_NAME, ESTIMATORS, GROUPS, POPULATION_GROUPS, Calibrated, Truth
+from cape.calibration.cells import Cell, cells_named
+from cape.calibration.estimators import BY_NAME, ESTIMATORS, Calibrated, Truth
+from cape.calibration.groups import GROUPS, POPULATION_GROUPS
 from cape.calibration.tally import rounded, row_of, tally
 from cape.calibration.worlds import WORLD, draw_design, draw_panels, level_at_turn
 from cape.errors import BadParameterError
@@ -40,7 +41,10 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One block of panels. block : its number, from 0; n_panels : BLOCK but for the last of a cell."""
+    """One block of panels. block : its number, from 0; n_panels : BLOCK but for the last of a cell.
+
+    groups : names of the groups of estimators that answer.
+    """
 
     cell: Cell
     world: str
@@ -48,6 +52,7 @@ class Job:
     n_panels: int
     n_resamples: int
     seed: int
+    groups: tuple[str, ...] = tuple(GROUPS)
 
     @property
     def entropy(self) -> tuple[int, ...]:
@@ -60,15 +65,23 @@ class Job:
     def key(self) -> str:
         """A file name for the result of the job."""
         plan = f"{self.n_panels}p-{self.n_resamples}r-{self.seed}s"
+        if self.groups != tuple(GROUPS):
+            plan = f"{plan}-{'-'.join(self.groups)}"
         return f"{self.cell.name}-{self.world}-{self.block:04d}-{plan}"
 
 
 def plan(
-    cells: Sequence[Cell], worlds: Sequence[str], *, n_simulations: int, n_resamples: int, seed: int
+    cells: Sequence[Cell],
+    worlds: Sequence[str],
+    *,
+    n_simulations: int,
+    n_resamples: int,
+    seed: int,
+    groups: Sequence[str] = (),
 ) -> tuple[Job, ...]:
-    """Return the jobs of a calibration, cell by cell.
+    """Return the jobs of a calibration, cell by cell; no groups: all.
 
-    Raises BadParameterError for a world that does not exist, or fewer than 1 simulation or 20 resamples.
+    Raises BadParameterError for a world or group that does not exist, or fewer than 1 simulation or 20 resamples.
     """
     if n_simulations < 1 or n_resamples < 20 or seed < 0:
         raise BadParameterError(
@@ -77,9 +90,20 @@ def plan(
         )
     if unknown := [name for name in worlds if name not in WORLD]:
         raise BadParameterError(f"There is no world {unknown[0]!r}. Known: {', '.join(WORLD)}.")
+    if unknown := [name for name in groups if name not in GROUPS]:
+        raise BadParameterError(f"There is no group {unknown[0]!r} of estimators. Known: {', '.join(GROUPS)}.")
+    answering = tuple(name for name in GROUPS if name in groups or not groups)
     blocks = [min(BLOCK, n_simulations - first) for first in range(0, n_simulations, BLOCK)]
     return tuple(
-        Job(cell=cell, world=world, block=block, n_panels=n_panels, n_resamples=n_resamples, seed=seed)
+        Job(
+            cell=cell,
+            world=world,
+            block=block,
+            n_panels=n_panels,
+            n_resamples=n_resamples,
+            seed=seed,
+            groups=answering,
+        )
         for cell in cells
         for world in worlds
         for block, n_panels in enumerate(blocks)
@@ -95,7 +119,9 @@ def run_job(job: Job) -> Tallies:
     known = population(job.cell, job.world, job.seed)
     tallies: Tallies = {}
     for number, group in enumerate(GROUPS):
-        for name, answers in group(panels, job.n_resamples, (*job.entropy, 1 + number)).items():
+        if group not in job.groups:
+            continue
+        for name, answers in GROUPS[group](panels, job.n_resamples, (*job.entropy, 1 + number)).items():
             estimator = BY_NAME[name]
             truth = _truth(estimator, answers, known, job.world)
             tallies[name] = tally(answers, estimator, truth)
@@ -140,6 +166,21 @@ def run_jobs(jobs: Sequence[Job], folder: Path, *, n_workers: int, progress: Cal
         progress(n_done, len(jobs))
 
 
+def run_cell(*, cell: str, world: str, numbers: dict[str, int], groups: Sequence[str], folder: str, done: str) -> None:
+    """Run every block of one cell and world and then write the empty file `done`.
+
+    The form in which a calibration goes through a sweep: plain values in, results in a folder out.
+    numbers : n_simulations, n_resamples and seed of `plan`.
+    """
+    jobs = plan(cells_named(cell), [world], **numbers, groups=groups)
+    run_jobs(jobs, Path(folder), n_workers=1, progress=_silent)
+    Path(done).touch()
+
+
+def _silent(done: int, n_jobs: int) -> None:
+    """Progress of a job that another process follows."""
+
+
 def rows(jobs: Sequence[Job], folder: Path) -> list[dict]:
     """Return one row per cell, world and estimator of which every block is stored, in the order of the jobs."""
     groups: dict[tuple[Cell, str], list[Job]] = {}
@@ -164,14 +205,15 @@ def rows(jobs: Sequence[Job], folder: Path) -> list[dict]:
                 **row_of([result[estimator.name] for result in whole]),
             }
             for estimator in ESTIMATORS
+            if estimator.name in whole[0]
         ]
     return found
 
 
 def merged(stored: Sequence[dict], found: Sequence[dict]) -> list[dict]:
-    """Return the stored rows with those of the same cell and world replaced by the found ones, in a fixed order."""
-    new = {(row["cell"], row["world"]) for row in found}
-    kept = [row for row in stored if (row["cell"], row["world"]) not in new]
+    """Return the stored rows with those of the same cell, world and estimator replaced, in a fixed order."""
+    new = {(row["cell"], row["world"], row["estimator"]) for row in found}
+    kept = [row for row in stored if (row["cell"], row["world"], row["estimator"]) not in new]
     order = ("n_families", "n_sizes", "x_items", "y_items", "world", "estimator")
     return sorted([*kept, *found], key=lambda row: tuple(row[name] for name in order))
 
@@ -196,7 +238,7 @@ def _truth(estimator: Calibrated, answers: Answers, known: dict[str, float], wor
     turn = WORLD[world].turn
     value = np.nan
     if estimator.truth is Truth.POPULATION:
-        value = known[estimator.name]
+        value = known[estimator.improves or estimator.name]
     elif turn is not None and estimator.truth in (Truth.TURN, Truth.LEVEL):
         value = turn if estimator.truth is Truth.TURN else level_at_turn(WORLD[world])
     return np.full(answers.value.size, value)

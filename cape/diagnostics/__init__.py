@@ -8,6 +8,7 @@ from typing import Any
 
 from cape.diagnostics import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     claims,
@@ -31,6 +32,7 @@ from cape.diagnostics import (
     predictions,
     residual_field,
     sql,
+    steering,
     symbolic_laws,
     trend_control,
     width_normalization,
@@ -56,6 +58,7 @@ from cape.quantities import Result
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     overview.DIAGNOSTIC,
     analyze_model.DIAGNOSTIC,
+    bring_your_scores.DIAGNOSTIC,
     phase_diagram.DIAGNOSTIC,
     local_coupling.DIAGNOSTIC,
     critical_scale.DIAGNOSTIC,
@@ -71,6 +74,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     head_coupling.DIAGNOSTIC,
     layer_coupling.DIAGNOSTIC,
     output_projection.DIAGNOSTIC,
+    steering.DIAGNOSTIC,
     frontier_coupling.DIAGNOSTIC,
     residual_field.DIAGNOSTIC,
     cascade.DIAGNOSTIC,

@@ -62,6 +62,16 @@ def like_by_family(rows: pl.DataFrame) -> dict[str, Like]:
     }
 
 
+def like_labs(n_labs: int, n_models: Any, x_items: float | None, y_items: float | None) -> Like:
+    """Return the same where labs stand for families and their models, two or more, for sizes."""
+    return _like(n_labs, n_models, x_items, y_items)
+
+
+def items_behind(rows: pl.DataFrame, axis: str) -> float | None:
+    """Return the items at which a share of right answers would have the median standard error of an axis, or None."""
+    return rows.select(_items(axis)).item()
+
+
 def with_calibration(
     estimates: Iterable[Estimate], read: Read, here: Like, name_of: Callable[[Estimate], str | None]
 ) -> list[Estimate]:

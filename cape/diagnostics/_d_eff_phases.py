@@ -21,6 +21,7 @@ from cape.stats.dimensionality import (
     redraw_inference,
 )
 from cape.stats.inference import Inference
+from cape.stats.jackknife import jackknife_d_eff
 from cape.stats.resampling import percentile_interval
 from cape.stats.summaries import expected_count
 
@@ -133,8 +134,18 @@ def group_estimates(data: Complete, found: list[Group], redraws: Redraws) -> tup
             )
             estimates.append(estimate)
             lines.append(_line(estimate, group, kind, n_families))
+            if inference.value is not None and n_families > 1:
+                estimates.append(_jackknifed(data, group, kind))
     overrides = dict.fromkeys(("value", "low", "high"), pl.Float64)
     return estimates, pl.DataFrame(lines, schema_overrides=overrides)
+
+
+def _jackknifed(data: Complete, group: Group, kind: str) -> Estimate:
+    """Return the same d_eff with the interval from leaving out one family at a time."""
+    chosen = group.rows
+    found = jackknife_d_eff(data.scores[chosen], data.family[chosen], of_correlation=kind == KINDS[1])
+    label = f"{group.label}: {kind}, jackknife"
+    return found.estimate(symbol="d_eff_benchmarks", label=label, unit="", caveats=data.caveats)
 
 
 def with_equal_n(frame: pl.DataFrame, estimates: list[Estimate], sides: tuple[Group, Group]) -> Table:

@@ -7,9 +7,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from cape.calibration.estimators import JACKKNIFED, R_BETWEEN, R_FAMILIES, R_MODELS, R_WITHIN
+from cape.diagnostics._calibrated import items_behind, like_labs, with_calibration
+from cape.diagnostics._diagnostic import Read
 from cape.quantities import Estimate, Table
 from cape.stats.correlation import clustered_correlation, pearson, permutation_p
 from cape.stats.inference import Inference
+from cape.stats.jackknife import jackknife_correlation
 from cape.stats.lab_line import (
     LabLine,
     LabPoints,
@@ -29,6 +33,15 @@ from cape.stats.signs import student_p
 from cape.stats.summaries import wilson_interval
 
 BY_MODEL, BY_LAB = "models as independent", "labs as independent"
+BY_LAB_JACKKNIFE = f"{BY_LAB}, jackknife"
+HOW = (BY_MODEL, BY_LAB, BY_LAB_JACKKNIFE)
+CALIBRATED = {
+    ("r", BY_MODEL): R_MODELS,
+    ("r", BY_LAB): R_FAMILIES,
+    ("r", BY_LAB_JACKKNIFE): JACKKNIFED[R_FAMILIES],
+    ("r_within", ""): R_WITHIN,
+    ("r_between", ""): R_BETWEEN,
+}
 LEAST_MODELS = 3  # models of a lab in the paper's leave-one-lab-out error, paper A.6
 MOST_SHUFFLES = 20_000
 SLOPE, SLOPE_UNIT = "frontier_slope", "pp/pp"
@@ -43,6 +56,7 @@ def line_estimates(
     found = (
         ("r", BY_MODEL, pearson(points.x, points.y), ""),
         ("r", BY_LAB, clustered, ""),
+        ("r", BY_LAB_JACKKNIFE, in_labs(jackknife_correlation(points.x, points.y, points.lab)), ""),
         (SLOPE, BY_MODEL, fit_line(points.x, points.y).slope, SLOPE_UNIT),
         (SLOPE, BY_LAB, line.slope, SLOPE_UNIT),
         ("frontier_intercept", BY_MODEL, classical_intercept(points), "%"),
@@ -50,6 +64,17 @@ def line_estimates(
     )
     estimates = [one.estimate(symbol=symbol, label=f"{label}: {how}", unit=unit) for symbol, how, one, unit in found]
     return estimates, line
+
+
+def calibrated_labs(estimates: list[Estimate], rows: pl.DataFrame, label: str, read: Read) -> list[Estimate]:
+    """Return the estimates with what the calibration says of each; labs stand for families, their models for sizes."""
+
+    def name_of(estimate: Estimate) -> str | None:
+        return CALIBRATED.get((estimate.symbol, estimate.label.removeprefix(label).removeprefix(": ")))
+
+    n_models = rows.group_by("lab").len().filter(pl.col("len") > 1)["len"].median()
+    here = like_labs(rows["lab"].n_unique(), n_models, *(items_behind(rows, axis) for axis in "xy"))
+    return with_calibration(estimates, read, here, name_of)
 
 
 def share_estimates(points: LabPoints, label: str, *, n_resamples: int, rng: np.random.Generator) -> list[Estimate]:

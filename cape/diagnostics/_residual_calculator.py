@@ -256,6 +256,8 @@ def answer_sentences(found: Answer) -> tuple[str, ...]:
     first = (
         f"At SWE-bench Verified {found.given.swe:g} % the refit line gives GPQA Diamond {expected.value:.3g} %{ends}."
     )
+    if expected.high is not None and expected.high > PERCENT:
+        first += " A straight line knows no ceiling: the part of this interval above 100 % cannot occur."
     h = found.reading.h
     if h.value is None:
         return (first,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from cape.diagnostics._calibrated import (
     powered,
 )
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
+from cape.diagnostics._not_simulated import scope_table
 from cape.diagnostics._params import NoParams, option
 from cape.errors import NotEnoughDataError
 from cape.figures.calibration import coverage, false_alarms, power_curves
@@ -89,6 +90,7 @@ def compute(params: CalibrationParams, read: Read) -> Outcome:
         _power_table(rows, chosen, place, params.along),
         _verdicts(cell, chosen),
         Table(name="worlds", title="Worlds of planted truth", frame=_worlds()),
+        scope_table(),
         Table(name="simulations", title="Every count of this cell", frame=cell.sort("estimator", "world")),
     )
     return Outcome(estimates=tuple(estimates), tables=tables, sentences=_sentences(cell, tables[3].frame, params))
@@ -124,7 +126,8 @@ def _bias(row: dict, label: str, estimator: Calibrated) -> Estimate:
     half = Z_LEVEL * spread / row["n_values"] ** 0.5
     ends = (row["bias"], row["bias"] - half, row["bias"] + half)
     caveats = (f"root mean square error {row['rmse']:.3g}",)
-    return _estimate("estimator_bias", label, ends, n=row["n_values"], method=method, caveats=caveats)
+    found = _estimate("estimator_bias", label, ends, n=row["n_values"], method=method, caveats=caveats)
+    return replace(found, unit=estimator.unit)
 
 
 def _share(symbol: str, label: str, share: Share, what: str, *caveats: str) -> Estimate:
@@ -291,6 +294,7 @@ DIAGNOSTIC = Diagnostic(
             figure=power_curves,
         ),
         Panel(name="worlds", title="Worlds", tables=("worlds",), alt="List of the worlds of planted truth."),
+        Panel(name="scope", title="Scope", tables=("scope",), alt="List of pages with and without a calibration."),
         Panel(name="simulations", title="Counts", tables=("simulations",), alt="List of every count of this cell."),
     ),
     uses_selection=False,

@@ -8,11 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cape.calibration.estimators import PARTIAL_FAMILIES, R_FAMILIES, R_WITHIN
+from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
-from cape.diagnostics._fetch import step_rows
+from cape.diagnostics._fetch import size_rows, step_rows
 from cape.diagnostics._matrix_change import change_estimates
 from cape.diagnostics._matrix_sides import (
     SIDES,
+    SYMBOLS,
     Sides,
     cell_table,
     component_estimates,
@@ -36,6 +39,7 @@ from cape.stats.summaries import expected_count
 PAPER_CUT_B = 3.5  # N_c of paper A 2.1, where the dashboard parts its matrices
 BY_SIZE, BY_PHASE, BY_OUR_PHASE, BY_LEVEL = "size", "phase, paper's rule", "phase, our rule", "level"
 KEEP, LEAVE_OUT = "keep", "leave out"
+CALIBRATED = {Estimator.PEARSON: R_FAMILIES, Estimator.PARTIAL: PARTIAL_FAMILIES, Estimator.DEMEANED: R_WITHIN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,7 @@ def compute(params: CouplingMatrixParams, read: Read) -> Outcome:
     matrix = score_matrix(params, read, wanted=params.benchmarks)
     sides = _sides(matrix, params, read)
     estimates = [
-        *pair_estimates(sides),
+        *_calibrated(pair_estimates(sides), sides, params, read),
         *side_estimates(sides),
         *fold_estimates(sides),
         *component_estimates(sides),
@@ -125,6 +129,18 @@ def _sides(matrix: ScoreMatrix, params: CouplingMatrixParams, read: Read) -> Sid
         caveats=tuple(caveats),
         left_out=caveats[len(matrix.caveats) + 1] if left_out else "",
     )
+
+
+def _calibrated(estimates: list[Estimate], sides: Sides, params: CouplingMatrixParams, read: Read) -> list[Estimate]:
+    """Return the estimates with what the calibration says of r with families resampled, side by side."""
+    everyone, name = like(size_rows(params, read)), CALIBRATED[sides.estimator]
+    places = {side: replace(everyone, n_families=float(sides.n_families(side))) for side in SIDES}
+    found = []
+    for estimate in estimates:
+        place = places.get(estimate.label.rsplit(": ", 1)[-1])
+        is_pair = place is not None and estimate.symbol == SYMBOLS[sides.estimator]
+        found += with_calibration([estimate], read, place, lambda _: name) if is_pair and place else [estimate]
+    return found
 
 
 def _masks(matrix: ScoreMatrix, params: CouplingMatrixParams) -> tuple[dict[str, NDArray[np.bool_]], str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from cape.calibration.estimators import D_EFF, D_EFF_R
+from cape.calibration.estimators import D_EFF, D_EFF_R, JACKKNIFED
 from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._d_eff_axes import axes
 from cape.diagnostics._d_eff_phases import (
@@ -87,7 +87,8 @@ def compute(params: EffectiveDimensionParams, read: Read) -> Outcome:
     estimates += window_estimates(series, data) if series is not None else [_no_window(data, why)]
     printed = printed_by_size(read)
     estimates += printed_estimates(printed)
-    names = {"all models: covariance": D_EFF, "all models: correlation": D_EFF_R}
+    kinds = (("all models: covariance", D_EFF), ("all models: correlation", D_EFF_R))
+    names = dict(kinds) | {f"{label}, jackknife": JACKKNIFED[name] for label, name in kinds}
     estimates = with_calibration(estimates, read, like(size_rows(params, read)), lambda e: names.get(e.label))
     return Outcome(
         estimates=tuple(estimates),

@@ -8,7 +8,9 @@ import polars as pl
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._frontier_lines import (
     BY_LAB,
-    BY_MODEL,
+    BY_LAB_JACKKNIFE,
+    HOW,
+    calibrated_labs,
     later_estimates,
     left_out_estimates,
     line_estimates,
@@ -66,6 +68,7 @@ def compute(params: FrontierCouplingParams, read: Read) -> Outcome:
     estimates = [*_counts(rows, label), *estimates]
     estimates += p_estimates(points, label, n_resamples=params.resamples, rng=rng)
     estimates += share_estimates(points, label, n_resamples=params.resamples, rng=rng)
+    estimates = calibrated_labs(estimates, rows, label, read)
     left, left_table = left_out_estimates(points, label, n_resamples=params.resamples, rng=rng)
     subsets = _subset_estimates(params, everyone, read)
     later = _later(params, read)
@@ -133,7 +136,7 @@ def _subset_estimates(params: FrontierCouplingParams, everyone: pl.DataFrame, re
             continue
         rng = np.random.default_rng([params.seed, 82, index])
         found, _ = line_estimates(lab_points(rows), name, n_resamples=params.resamples, rng=rng)
-        estimates += [e for e in found if e.symbol in ("r", "frontier_slope") and e.label.endswith((BY_LAB, BY_MODEL))]
+        estimates += [e for e in found if e.symbol in ("r", "frontier_slope") and e.label.endswith(HOW)]
     return estimates
 
 
@@ -169,11 +172,12 @@ def _sentences(
     said = [_line_sentence(by, label, params)]
     within, between = by[("frontier_slope", f"{label}: within labs")], by[("frontier_slope", f"{label}: between labs")]
     said.append(f"Within labs the slope is {_text(within)}; between labs it is {_text(between)}.")
-    gain = by[("lolo_gain", f"{label}: all labs")]
-    said.append(
-        f"For a lab left out, the line of the others errs by {_text(by[('lolo_error', gain.label)])} pp on average "
-        f"and their mean by {_text(by[('lolo_error_mean', gain.label)])} pp; {_gain_words(gain)}."
-    )
+    for gain in (e for (symbol, _), e in by.items() if symbol == "lolo_gain"):
+        said.append(
+            f"For a lab left out ({gain.label.removeprefix(label).removeprefix(': ')}), the line of the others errs by "
+            f"{_text(by[('lolo_error', gain.label)])} pp on average and their mean by "
+            f"{_text(by[('lolo_error_mean', gain.label)])} pp; {_gain_words(gain)}."
+        )
     said += _quality(rows)
     star = next(table for table in tables if table.name == "star").frame
     if star.is_empty() and (params.star_x.strip() or params.star_y.strip()):
@@ -185,12 +189,13 @@ def _sentences(
 
 
 def _line_sentence(by: dict, label: str, params: FrontierCouplingParams) -> str:
-    r, slope = by[("r", f"{label}: {BY_LAB}")], by[("frontier_slope", f"{label}: {BY_LAB}")]
+    r, slope = by[("r", f"{label}: {BY_LAB_JACKKNIFE}")], by[("frontier_slope", f"{label}: {BY_LAB}")]
     models, labs = by[("n_models", label)], by[("n_labs", label)]
-    few = " With so few labs these intervals are likely too narrow." if labs.value < FEW_FAMILIES else ""
+    few = " With so few labs the interval of the slope is likely too narrow." if labs.value < FEW_FAMILIES else ""
     return (
         f"{models.value:.0f} models of {labs.value:.0f} labs ({label}): r of {params.benchmark_y} and "
-        f"{params.benchmark_x} is {_text(r)}, the slope {_text(slope)}, labs as independent.{few}"
+        f"{params.benchmark_x} is {_text(r)} with labs left out one at a time, the slope {_text(slope)} with labs "
+        f"resampled.{few}"
     )
 
 

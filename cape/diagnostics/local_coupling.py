@@ -8,23 +8,25 @@ import numpy as np
 import polars as pl
 
 from cape.calibration import DECLARED
-from cape.calibration.estimators import GAMMA, MEAN_GAMMA, SHARE_NEGATIVE
+from cape.calibration.estimators import GAMMA, JACKKNIFED, MEAN_GAMMA, SHARE_NEGATIVE
 from cape.diagnostics._calibrated import like, with_calibration
 from cape.diagnostics._compare import CompareParams, Other, comparison_sentences, named, other_of
 from cape.diagnostics._diagnostic import Diagnostic, Outcome, Panel, Read
 from cape.diagnostics._fetch import PARAMETERS, position_unit, require, size_rows, step_rows, steps_of
-from cape.diagnostics._params import WINDOW
+from cape.diagnostics._params import WINDOW, Params
 from cape.diagnostics.wiring.local_coupling import LOCAL_COUPLING
 from cape.figures.coupling import gamma_by_size, gamma_quadrants
 from cape.quantities import Estimate, Phase, Table
 from cape.stats.compare import gamma_difference, mean_gamma_difference
 from cape.stats.coupling import phase_probabilities
 from cape.stats.inference import Z_LEVEL, Steps
+from cape.stats.jackknife import jackknife_mean
 from cape.stats.summaries import clustered_mean, expected_count, mean_of_measured
 
 GAMMA_UNIT = "pp/pp"
 GAMMA_METHOD = "ratio of score differences between consecutive sizes; Fieller interval from the scores' standard errors"
 MEANS = {"mean_gamma_12": MEAN_GAMMA, "share_negative": SHARE_NEGATIVE}
+JACKKNIFE = ": jackknife"  # ends the label of the same mean with the interval of cape.stats.jackknife
 STEP_COLUMNS = (
     "label",
     "family",
@@ -77,7 +79,7 @@ def compute(params: CompareParams, read: Read) -> Outcome:
     rng = np.random.default_rng(params.seed)
     estimates = [*summary_estimates(rows, params, rng), *gamma_estimates(rows), *score_estimates(rows, params)]
     sizes = size_rows(params, read)
-    estimates = with_calibration(estimates, read, like(sizes), lambda estimate: MEANS.get(estimate.symbol))
+    estimates = with_calibration(estimates, read, like(sizes), _calibrated_name)
     each = replace(like(sizes), n_families=DECLARED.n_families)  # one interval does not rest on other families
     estimates = with_calibration(estimates, read, each, lambda e: GAMMA if e.symbol == "gamma_12" else None)
     tables = [step_table("steps", "Intervals between consecutive sizes", rows)]
@@ -132,7 +134,7 @@ def gamma_estimates(rows: pl.DataFrame) -> list[Estimate]:
     return estimates
 
 
-def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.Generator) -> list[Estimate]:
+def summary_estimates(rows: pl.DataFrame, params: Params, rng: np.random.Generator) -> list[Estimate]:
     """Return mean gamma, the share of negative intervals, the typical error and the intervals in each phase."""
     steps, name = steps_of(rows), named(params)
     negative = np.where(np.isfinite(steps.gamma), (steps.gamma < 0).astype(float), np.nan)
@@ -144,6 +146,7 @@ def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.
     estimates = [
         mean.estimate(symbol="mean_gamma_12", label=name, unit=GAMMA_UNIT),
         share.estimate(symbol="share_negative", label=name, unit="share of intervals"),
+        *_jackknifed(steps, negative, name),
         _typical_error(steps, name),
     ]
     defined = np.isfinite(steps.gamma) & np.isfinite(steps.gamma_se)
@@ -157,6 +160,23 @@ def summary_estimates(rows: pl.DataFrame, params: CompareParams, rng: np.random.
             )
         )
     return [*estimates, *(_phase_count(rows, phase) for phase in (Phase.UNDETERMINED, Phase.NONE))]
+
+
+def _jackknifed(steps: Steps, negative: np.ndarray, name: str) -> list[Estimate]:
+    """Return both means with the interval from leaving out one family at a time, where there is more than one."""
+    if np.unique(steps.family).size < 2:
+        return []
+    mean = jackknife_mean(steps.gamma, steps.family, what="gamma")
+    share = jackknife_mean(negative, steps.family, what="sign of gamma")
+    return [
+        mean.estimate(symbol="mean_gamma_12", label=f"{name}{JACKKNIFE}", unit=GAMMA_UNIT),
+        share.estimate(symbol="share_negative", label=f"{name}{JACKKNIFE}", unit="share of intervals"),
+    ]
+
+
+def _calibrated_name(estimate: Estimate) -> str | None:
+    name = MEANS.get(estimate.symbol)
+    return JACKKNIFED[name] if name is not None and estimate.label.endswith(JACKKNIFE) else name
 
 
 def score_estimates(rows: pl.DataFrame, params: CompareParams) -> list[Estimate]:

@@ -52,7 +52,7 @@ from cape.diagnostics._residual_tables import (
 from cape.diagnostics.wiring.residual_field import RESIDUAL_FIELD
 from cape.figures.residual_field import calculator_plane, h_by_lab, h_by_model, release_steps, tier_rows
 from cape.quantities import Estimate, Table
-from cape.stats.inference import Inference
+from cape.stats.inference import LEVEL, Inference
 from cape.stats.lab_line import LabPoints, leave_lab_out
 from cape.stats.lines import fit_line
 from cape.stats.residual_field import (
@@ -229,9 +229,11 @@ def _sentences(
         and (found.low > 0 or found.high < 0)
     ]  # fmt: skip
     judged = sum(found.low is not None for found in refit.values())
+    by_chance = judged * (1 - LEVEL)
     said = [
         f"Of {len(refit)} labs {judged} have two releases or more; the 95% interval of the mean h about the line of "
-        f"the other labs leaves out 0 for {', '.join(apart) if apart else 'none'}."
+        f"the other labs leaves out 0 for {', '.join(apart) if apart else 'none'}. Of {judged} such intervals "
+        f"{by_chance:.1f} would by chance alone if no lab differed."
     ]
     settled = [
         lab

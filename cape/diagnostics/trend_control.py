@@ -33,6 +33,7 @@ from cape.stats.correlation import (
 )
 from cape.stats.family_partial import family_partial_correlation
 from cape.stats.inference import Inference, Points
+from cape.stats.jackknife import jackknife_correlation, jackknife_within_correlation
 from cape.stats.nulls import PermutationTest, TrendNull, independent_trend_null
 
 PAPER_PANEL = "author"
@@ -89,6 +90,8 @@ def _raw(
     if np.unique(family).size > 1:
         clustered = clustered_correlation(x, y, family, n_resamples=params.resamples, rng=rng)
         estimates.append(clustered.estimate(symbol="r", label=f"{label}: families as independent", unit=""))
+        left_out = jackknife_correlation(x, y, family)
+        estimates.append(left_out.estimate(symbol="r", label=f"{label}: families as independent, jackknife", unit=""))
     n_permutations = min(params.resamples, MOST_PERMUTATIONS)
     test = permutation_p(x, y, n_permutations=n_permutations, rng=rng)
     caveat = "two unrelated benchmarks that both follow log N are nearly always rejected by this test"
@@ -148,6 +151,9 @@ def _given_size(
         estimates.append(
             clustered.estimate(symbol="r_partial", label=f"{label}: families as independent", unit="", caveats=caveats)
         )
+        left_out = jackknife_correlation(points.x_pct, points.y_pct, points.family, covariate=points.log10_n)
+        place = f"{label}: families as independent, jackknife"
+        estimates.append(left_out.estimate(symbol="r_partial", label=place, unit="", caveats=caveats))
         within = family_partial_correlation(points.x_pct, points.y_pct, points.log10_n, points.family)
         straight = (*caveats, "a straight trend is taken off: a curve that families share would count as coupling")
         estimates.append(
@@ -164,10 +170,14 @@ def _families(
 ) -> list[Estimate]:
     if np.unique(family).size < 2:
         return []
+    dropped = (np.unique(family, return_counts=True)[1] == 1).any()
     within = family_demeaned_correlation(x, y, family, n_resamples=params.resamples, rng=rng)
     between = between_family_correlation(x, y, family)
     return [
         within.estimate(symbol="r_within", label=label, unit=""),
+        jackknife_within_correlation(x, y, family).estimate(
+            symbol="r_within", label=f"{label}: jackknife", unit="", caveats=within.caveats[:1] if dropped else ()
+        ),
         between.estimate(symbol="r_between", label=label, unit=""),
     ]
 

@@ -16,10 +16,11 @@ SHIFTS = tuple(sign * step * LINE_PX for step in range(9) for sign in ((1, -1) i
 Place = tuple[float, float]  # on the axes as plotly ranges count them: log10 on a log axis
 
 
-def add_names(figure: go.Figure, theme: str, names: Sequence[tuple[str, Place]], points: Sequence[Place]) -> None:
+def add_names(figure: go.Figure, theme: str, names: Sequence[tuple[str, Place]], points: Sequence[Place]) -> int:
     """Write each name right of its place, shifted up or down to a free spot, with a thin line where it was shifted.
 
-    Sets both axis ranges, so that the names on the right have room.
+    Sets both axis ranges, so that the names on the right have room. Returns how many names found no free spot and were
+    left out.
     """
     spans = [_span([place[axis] for place in points]) for axis in (0, 1)]
     longest = max(len(name) for name, _ in names) * CHARACTER_PX + 2 * GAP_PX
@@ -28,13 +29,18 @@ def add_names(figure: go.Figure, theme: str, names: Sequence[tuple[str, Place]],
     spans[0] = (spans[0][0], max(spans[0][1], max(place[0] for _, place in names) + room))
     figure.update_xaxes(range=list(spans[0]))
     figure.update_yaxes(range=list(spans[1]))
+    left_out = 0
     taken = [_box(_pixels(place, spans), width=10, shift=0, right=-5) for place in points]
     for name, place in sorted(names, key=lambda item: -item[1][1]):
         at = _pixels(place, spans)
         boxes = {shift: _box(at, width=len(name) * CHARACTER_PX, shift=shift, right=GAP_PX) for shift in SHIFTS}
-        shift = next((s for s, box in boxes.items() if not any(_meet(box, other) for other in taken)), 0)
+        shift = next((s for s, box in boxes.items() if not any(_meet(box, other) for other in taken)), None)
+        if shift is None:
+            left_out += 1
+            continue
         taken.append(boxes[shift])
         _write(figure, theme, name, place, shift)
+    return left_out
 
 
 def _span(numbers: Sequence[float]) -> tuple[float, float]:

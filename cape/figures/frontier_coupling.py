@@ -35,15 +35,17 @@ def frontier_plane(result: Result, theme: str) -> go.Figure:
     _add_models(figure, rows, theme)
     add_star(figure, star, theme, texts=[_star_text(row) for row in star])
     named = [(str(row["label"]), (row["x_pct"], row["y_pct"])) for row in rows if row["label"]][:MOST_LABELS]
+    left_out = 0
     if named:
-        add_names(figure, theme, named, [(row["x_pct"], row["y_pct"]) for row in [*rows, *star]])
+        left_out = add_names(figure, theme, named, [(row["x_pct"], row["y_pct"]) for row in [*rows, *star]])
         low, high = figure.layout.yaxis.range
         figure.update_yaxes(range=[low, high + NAME_ROOM * (high - low)])
     look.note(
         figure,
         theme,
         f"n = {counted(len(rows), 'model')} in view. Bars: one binomial standard error. Band: 95% of lines with labs "
-        "resampled. Thin lines join releases of one lab and tier in order of date.",
+        "resampled. Thin lines join releases of one lab and tier in order of date."
+        + (f" {counted(left_out, 'name')} without room: zoom, or point at the marker." if left_out else ""),
     )
     return figure
 

@@ -42,6 +42,7 @@ class _Taken:
 
     layers: list[Any] = field(default_factory=list)
     heads: list[Any] = field(default_factory=list)
+    final: list[Any] = field(default_factory=list)
 
 
 @contextmanager
@@ -55,7 +56,10 @@ def last_token_hooks(loaded: LoadedModel, sites: Sequence[str]) -> Iterator[_Tak
     def on_projection(module: Any, inputs: Any) -> None:
         taken.heads.append(inputs[0][:, -1].detach().clone())
 
-    handles = []
+    def on_unembedding(module: Any, inputs: Any) -> None:
+        taken.final.append(inputs[0][:, -1].detach().clone())
+
+    handles = [loaded.unembedding.register_forward_pre_hook(on_unembedding)]  # unused where only the body runs
     try:
         if LAYERS in sites:
             handles += [layer.register_forward_hook(on_layer) for layer in loaded.layers]
@@ -88,7 +92,7 @@ def record(loaded: LoadedModel, batch: Batch, sites: Sequence[str], prompts: Seq
         output = body(**given, **({"output_attentions": True} if wants_attention else {}))
     found = Recorded(
         batch=batch,
-        final=to_cpu(output[0][:, -1]),
+        final=to_cpu(taken.final[0] if taken.final else output[0][:, -1]),
         layers=_stacked(taken.layers) if LAYERS in sites else None,
         heads=_split(taken.heads, loaded.n_heads) if HEADS in sites else None,
         attention=binned(_attentions(loaded, output), batch) if wants_attention else None,

@@ -117,16 +117,19 @@ def running_sums(
     """Return the sums of hidden states by group and block of a background set of any size."""
     sums = np.zeros((len(background.groups), N_BLOCKS, loaded.n_layers, loaded.d_model))
     counts = np.zeros(sums.shape[:2])
-    fit: list[Floats] = []
-    stride = -(-len(background.prompts) // (MOST_CONTRAST - len(background.groups)))  # each group may have one over
+    fit = np.empty((MOST_CONTRAST, loaded.d_model), dtype=np.float32)  # made once: pieces would scatter over the heap
+    n_fit, stride = 0, -(-len(background.prompts) // MOST_CONTRAST)
+    first = 0  # of the group's prompts among all
     for group, (_, prompts) in enumerate(background.groups):
         for batch in windows(loaded, prompts, size=size):
             found = recorder(batch, (LAYERS,), prompts)
             block = np.eye(N_BLOCKS)[:, np.array(batch.rows) % N_BLOCKS]  # (N_BLOCKS, batch) of 0 and 1
             sums[group] += (block @ found.layers.numpy()).swapaxes(0, 1)
             counts[group] += block.sum(axis=1)
-            chosen = [place for place, row in enumerate(batch.rows) if row % stride == 0]
-            fit.append(found.final[chosen].numpy())
+            chosen = [place for place, row in enumerate(batch.rows) if (first + row) % stride == 0]
+            fit[n_fit : n_fit + len(chosen)] = found.final[chosen].numpy()
+            n_fit += len(chosen)
             on_prompts(len(batch.rows))
+        first += len(prompts)
     names = tuple(name for name, _ in background.groups)
-    return RunningSums(groups=names, sums=sums, counts=counts, fit=np.concatenate(fit))
+    return RunningSums(groups=names, sums=sums, counts=counts, fit=fit[:n_fit])

@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cape.internals.gather import RunningSums
-from cape.internals.rows import DIMENSIONS, LAYERS_UNIT, P_VALUE, RELIABILITY, SHARE_OF_PAIRS, Design, Rows, alarm
+from cape.internals.rows import (
+    DIRECTIONS,
+    LAYERS_UNIT,
+    P_VALUE,
+    RELIABILITY,
+    SHARE_OF_PAIRS,
+    Design,
+    Rows,
+    alarm,
+    without_noise,
+)
 from cape.stats.block_cosines import block_cosines
 from cape.stats.gram_maps import participation_ratio
 from cape.stats.group_cosines import (
@@ -54,14 +64,8 @@ def layer_rows(rows: Rows, gram: Array, *, design: Design) -> None:
     for layer in range(gram.shape[0]):
         limits = {"low": found.low[layer], "high": found.high[layer]}
         rows.add("layer_coupling", found.value[layer], **limits, layer=layer, notes=how)
-        rows.add(
-            "layer_coupling_unbiased",
-            found.unbiased[layer],
-            low=found.unbiased_low[layer],
-            high=found.unbiased_high[layer],
-            layer=layer,
-            notes=f"{how}; without the noise of a finite number of prompts",
-        )
+        unbiased = (each[layer] for each in (found.unbiased, found.unbiased_low, found.unbiased_high))
+        rows.add("layer_coupling_unbiased", **without_noise(*unbiased, how=how), layer=layer)
         rows.add(
             "layer_coupling_null",
             null.mean[layer],
@@ -72,7 +76,7 @@ def layer_rows(rows: Rows, gram: Array, *, design: Design) -> None:
         )
         rows.add("layer_coupling_p", null.p[layer], unit=P_VALUE, layer=layer, notes="share of shuffles as low")
         rows.add("layer_competing_share", held.share[layer], unit=SHARE_OF_PAIRS, layer=layer)
-        rows.infer("d_rep", participation_ratio(gram[layer]), unit=DIMENSIONS, layer=layer)
+        rows.infer("d_rep", participation_ratio(gram[layer]), unit=DIRECTIONS, layer=layer)
     _whole_rows(rows, held, n_first=n_first)
     rows.infer("layer_split_half", split_half(gram, n_first=n_first, n_splits=N_SPLITS, rng=rng), unit=RELIABILITY)
 
@@ -115,4 +119,5 @@ def background_rows(rows: Rows, sums: RunningSums) -> None:
         for second in range(first + 1, len(sums.groups)):
             pair = (sums.sums[first], sums.counts[first]), (sums.sums[second], sums.counts[second])
             for layer, found in enumerate(block_cosines(*pair)):
-                rows.infer(f"domain_coupling_{sums.groups[first]}_{sums.groups[second]}", found, layer=layer)
+                name = f"domain_coupling_{sums.groups[first]}_{sums.groups[second]}"
+                rows.infer(name, found, layer=layer, n_prompts=found.n)

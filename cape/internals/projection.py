@@ -6,14 +6,12 @@ control. A readout through more numbers than the model has, learned on other pro
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cape.internals.gather import RunningSums, Vectors
 from cape.internals.models import LoadedModel
-from cape.internals.rows import MAPS, SHARE_OF_PAIRS, SHARE_OF_VARIATION, Design, Rows
+from cape.internals.rows import SHARE_OF_PAIRS, SHARE_OF_VARIATION, Design, Rows, without_noise
 from cape.stats.gram_maps import MIN_ROWS, principal_sweep, ridge_readout
 from cape.stats.group_cosines import COOPERATIVE, group_cosines, matched_pairs
 
@@ -47,10 +45,10 @@ def projection_rows(
         grams["ridge"] = readout.gram
         about = f"share of outputs' variation predicted of held-out prompts, {readout.n_fit} to learn from"
         how = f"{about}; penalty {readout.penalty:.3g}"
-        rows.add("proj_ridge_skill", readout.skill, unit=SHARE_OF_VARIATION, instrument=MAPS["ridge"], notes=how)
+        rows.add("proj_ridge_skill", readout.skill, unit=SHARE_OF_VARIATION, notes=how)
     else:
         why = f"undefined: fewer than {MIN_ROWS} background prompts to learn from"
-        rows.add("proj_ridge_cos", None, instrument=MAPS["ridge"], notes=why)
+        rows.add("proj_ridge_cos", None, notes=why)
     for name in sorted(grams):
         _map_rows(rows, name, grams[name], design)
     _sweep_rows(rows, grams["hidden"], design)
@@ -58,36 +56,32 @@ def projection_rows(
 
 def _map_rows(rows: Rows, name: str, gram: Array, design: Design) -> None:
     found = group_cosines(gram[None], n_first=design.n_first)
-    own: dict[str, Any] = {"instrument": MAPS[name]}
     how = f"{METHOD[name]}; cosine of group means, jackknife over prompts"
-    rows.add(f"proj_{name}_cos", found.value[0], low=found.low[0], high=found.high[0], notes=how, **own)
-    unbiased = f"{how}; without the noise of a finite number of prompts"
-    limits = {"low": found.unbiased_low[0], "high": found.unbiased_high[0]}
-    rows.add(f"proj_{name}_cos_unbiased", found.unbiased[0], **limits, notes=unbiased, **own)
+    rows.add(f"proj_{name}_cos", found.value[0], low=found.low[0], high=found.high[0], notes=how)
+    unbiased = (each[0] for each in (found.unbiased, found.unbiased_low, found.unbiased_high))
+    rows.add(f"proj_{name}_cos_unbiased", **without_noise(*unbiased, how=how))
     if not design.is_matched:
         why = "undefined: the groups differ in size, so prompts have no partner"
-        rows.add(f"proj_{name}_mean_per_prompt", None, notes=why, **own)
+        rows.add(f"proj_{name}_mean_per_prompt", None, notes=why)
         return
     pairs, mean = matched_pairs(gram, n_resamples=design.n_draws, rng=design.rng(1))
-    rows.infer(f"proj_{name}_mean_per_prompt", mean, notes=METHOD[name], **own)
-    rows.add(
-        f"proj_{name}_coop_frac", float((pairs > COOPERATIVE).mean()), unit=SHARE_OF_PAIRS, notes=METHOD[name], **own
-    )
+    rows.infer(f"proj_{name}_mean_per_prompt", mean, notes=METHOD[name])
+    share = float((pairs > COOPERATIVE).mean())
+    rows.add(f"proj_{name}_coop_frac", share, unit=SHARE_OF_PAIRS, notes=METHOD[name])
     for first, second, value in zip(design.first_ids, design.second_ids, pairs, strict=True):
-        rows.add(f"proj_{name}_per_prompt", value, prompt_id=f"{first}|{second}", **own)
+        rows.add(f"proj_{name}_per_prompt", value, prompt_id=f"{first}|{second}")
 
 
 def _sweep_rows(rows: Rows, gram: Array, design: Design) -> None:
     sweep = principal_sweep(gram)
     if not sweep.ranks.size:
-        why = "undefined: the hidden states are all the same"
-        rows.add("proj_pca_k1_cos", None, notes=why, instrument=MAPS["pca"])
+        rows.add("proj_pca_k2_cos", None, notes="undefined: the hidden states do not span two directions")
         return
     found = group_cosines(sweep.grams, n_first=design.n_first)
     how = f"first k principal directions of {len(gram)} prompts, rank {int(sweep.ranks[-1])}; vectors not centred"
     for place, rank in enumerate(sweep.ranks):
         limits = {"low": found.low[place], "high": found.high[place]}
-        rows.add(f"proj_pca_k{rank}_cos", found.value[place], **limits, notes=how, instrument=MAPS["pca"])
+        rows.add(f"proj_pca_k{rank}_cos", found.value[place], **limits, notes=how)
 
 
 def output_gram(loaded: LoadedModel, states: Array) -> Array:
@@ -95,11 +89,12 @@ def output_gram(loaded: LoadedModel, states: Array) -> Array:
     import torch
 
     weight = next(loaded.unembedding.parameters())
+    device = loaded.device if weight.is_meta else weight.device
     outputs = []
     with torch.no_grad():
         for start in range(0, len(states), ROWS):
             some = torch.from_numpy(states[start : start + ROWS])
-            outputs.append(loaded.unembedding(some.to(loaded.device, weight.dtype)).float().cpu().numpy())
+            outputs.append(loaded.unembedding(some.to(device, weight.dtype)).float().cpu().numpy())
     whole = np.concatenate(outputs)
     parts = (whole[:, at : at + COLUMNS].astype(np.float64) for at in range(0, whole.shape[1], COLUMNS))
     return np.sum([_product(part) for part in parts], axis=0)

@@ -12,20 +12,12 @@ from cape.stats.inference import Inference
 
 LAYERS, HEADS, ATTENTION, OUTPUT = "layers", "heads", "attention", "output"
 INSTRUMENTS = {  # what is probed: the instrument's name in the lake
-    LAYERS: "hidden states",
-    HEADS: "head outputs",
-    ATTENTION: "attention patterns",
-    OUTPUT: "output projection",
+    LAYERS: "hidden_state",
+    HEADS: "head_output",
+    ATTENTION: "attention_pattern",
+    OUTPUT: "output_projection",
 }
-MAPS = {  # of the final state: each an instrument of its own
-    "hidden": INSTRUMENTS[LAYERS],
-    "output": INSTRUMENTS[OUTPUT],
-    "wide": "gelu of hidden states",
-    "random": "random map of hidden states",
-    "ridge": "learned map of hidden states",
-    "pca": "principal components of hidden states",
-}
-COSINE, P_VALUE, DIMENSIONS, RELIABILITY = "cosine", "p-value", "dimensions", "reliability"
+COSINE, P_VALUE, DIRECTIONS, RELIABILITY = "cosine", "p-value", "directions", "reliability"
 SHARE_OF_HEADS, SHARE_OF_PAIRS, SHARE_OF_VARIATION = "share of heads", "share of prompt pairs", "share of variation"
 HEADS_UNIT, LAYERS_UNIT = "heads", "layers"
 
@@ -71,7 +63,7 @@ class Rows:
     def add(self, probe: str, value: float | None, *, unit: str = COSINE, **columns: Any) -> None:
         """Add one number; what is not finite becomes null.
 
-        columns : low, high, layer, head, prompt_id, notes, and an instrument other than this.
+        columns : low, high, layer, head, prompt_id, notes, and a number of prompts other than the contrast's.
         """
         limits: dict[str, Any] = {name: finite(columns[name]) for name in ("low", "high") if name in columns}
         row = {**self.common, "instrument": self.instrument, "probe": probe, "value": finite(value), "unit": unit}
@@ -97,3 +89,12 @@ def alarm(*found: str | None) -> str | None:
     """Return alarms as a note that `results.alarms_of` finds again."""
     said = [f"alarm: {each}" for each in found if each]
     return "; ".join(said) or None
+
+
+def without_noise(value: float, low: float, high: float, *, how: str) -> dict[str, Any]:
+    """Return value, limits and notes of a cosine whose noise was taken out; none where that leaves no cosine."""
+    notes = f"{how}; without the noise of a finite number of prompts"
+    if np.isfinite(value) and abs(value) <= 1:
+        return {"value": value, "low": low, "high": high, "notes": notes}
+    why = f"undefined: taking out the noise leaves {value:.2f}, which is no cosine; more prompts are needed"
+    return {"value": None, "low": None, "high": None, "notes": f"{notes}; {why}"}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +12,7 @@ import polars as pl
 
 from cape.lake.build import build_lake
 from cape.lake.entry import Addition, ScoreEntry, checked_entry, record_of
+from cape.lake.exchange import as_it_was, one_at_a_time
 from cape.lake.land import LandedFile, land_tables
 from cape.lake.load import read_record
 from cape.lake.paths import LakePaths
@@ -47,14 +45,14 @@ def add_score(entry: ScoreEntry, paths: LakePaths, *, today: date) -> AddReport:
     Raises what `checked_entry`, `land_tables` and `build_lake` raise.
     """
     paths.built.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(paths):
+    with one_at_a_time(paths):
         lake = Lake.ensure(paths)  # opened under the lock: it holds what an addition before this one wrote
         try:
             addition = checked_entry(entry, lake, today=today)
             lake.with_overlay(scores=addition.scores, models=addition.models).close()  # runs every check beforehand
         finally:
             lake.close()
-        with _as_it_was(paths.local / addition.entry.source_id):
+        with as_it_was(paths.local / addition.entry.source_id, paths):
             landed = _land(addition, paths)
             built = build_lake(paths)
     after = Lake.open_file(built.database)
@@ -69,8 +67,8 @@ def add_score(entry: ScoreEntry, paths: LakePaths, *, today: date) -> AddReport:
         after.close()
 
 
-def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
-    """Return a lake in memory that also holds these entries, under source `session`; each is checked again.
+def entry_tables(lake: Lake, entries: Sequence[ScoreEntry]) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Return the score rows and the new models of these entries; each is checked again.
 
     Entries are checked against their own day, so that none ages out of a session. Raises what `checked_entry` raises.
     """
@@ -80,6 +78,15 @@ def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
     scores = scores.with_columns(pl.when(again).then("source_url").alias("source_row"))
     described = [addition.models for addition in additions if addition.models is not None]
     models = pl.concat(described).unique("model_id", keep="first", maintain_order=True) if described else None
+    return scores, models
+
+
+def with_entries(lake: Lake, entries: Sequence[ScoreEntry]) -> Lake:
+    """Return a lake in memory that also holds these entries, under source `session`.
+
+    Raises what `entry_tables` raises.
+    """
+    scores, models = entry_tables(lake, entries)
     return lake.with_overlay(scores=scores, models=models)
 
 
@@ -122,27 +129,3 @@ def _stands(addition: Addition, lake: Lake) -> bool:
     held = lake.read("mart_frontier_scores", model_id=entry.model_id, precedence=1)
     mine = held.filter((pl.col("source_id") == entry.source_id) & (pl.col("source_url") == entry.source_url))
     return entry.benchmark in set(mine["benchmark_id"])
-
-
-@contextmanager
-def _one_at_a_time(paths: LakePaths) -> Iterator[None]:
-    """Hold the lock of additions, so that two started together do not lose one another's row."""
-    with (paths.built / ".addition.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _as_it_was(folder: Path) -> Iterator[None]:
-    """Put a source's folder back as it was when what follows fails."""
-    with tempfile.TemporaryDirectory() as work:
-        kept = Path(work) / "kept"
-        if folder.is_dir():
-            shutil.copytree(folder, kept)
-        try:
-            yield
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            if kept.is_dir():
-                shutil.copytree(kept, folder)
-            raise

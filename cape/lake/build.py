@@ -18,6 +18,7 @@ import duckdb
 
 from cape import __version__
 from cape.errors import LakeBuildError
+from cape.lake.exchange import recover
 from cape.lake.load import load_lake
 from cape.lake.paths import LakePaths
 from cape.lake.version import build_id, lake_version
@@ -49,6 +50,7 @@ def build_lake(paths: LakePaths, *, force: bool = False) -> BuildReport:
         raise LakeBuildError(f"{paths.root} is no lake: it has no raw folder. Correct CAPE_LAKE, or unset it.")
     paths.built.mkdir(parents=True, exist_ok=True)
     with turn(paths):
+        recover(paths)
         version, build = lake_version(paths), build_id(paths)
         target = _target(paths, version, build)
         if not force and published(paths) == target.resolve():

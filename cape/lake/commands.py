@@ -13,7 +13,7 @@ import polars as pl
 
 from cape.errors import CapeError, IngestError
 from cape.lake.build import build_lake
-from cape.lake.land import KINDS, LandedFile, SourceRecord, land_files, land_tables, read_delivered
+from cape.lake.land import KINDS, Files, LandedFile, SourceRecord, land_files, land_tables, read_delivered
 from cape.lake.load import read_sources
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
@@ -132,7 +132,7 @@ def land_shards(
     texts = {
         file.name: (file.read_bytes(), read_shard(file, display_name=file.name).height) for file in shard_files(found)
     }
-    return land_files(texts, source=source, paths=paths, is_local=is_local, replace=replace)
+    return land_files(Files(texts=texts), source=source, paths=paths, is_local=is_local, replace=replace)
 
 
 def build_and_count(paths: LakePaths, *, force: bool = False, landed: tuple[LandedFile, ...] = ()) -> IngestReport:

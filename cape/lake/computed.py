@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from cape.errors import IngestError
 from cape.lake.paths import LakePaths
 from cape.lake.tables import COMPUTED_TABLES
 
-POLARS_TYPES = {"varchar": pl.String, "double": pl.Float64, "bigint": pl.Int64}
+POLARS_TYPES = {"varchar": pl.String, "double": pl.Float64, "bigint": pl.Int64, "boolean": pl.Boolean}
 
 
 def write_computed(
@@ -44,6 +45,12 @@ def write_computed(
     record_draft.write_text(text, encoding="utf-8")
     os.replace(record_draft, folder / "source.toml")
     return target
+
+
+def command_of_computed(name: str, *, paths: LakePaths) -> str:
+    """Return the command that a computed table says it was made by, or an empty text where nothing is stored."""
+    file = paths.computed / name / "source.toml"
+    return str(tomllib.loads(file.read_text(encoding="utf-8")).get("command", "")) if file.is_file() else ""
 
 
 def read_computed(name: str, *, paths: LakePaths) -> list[dict]:

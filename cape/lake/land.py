@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date as Date
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import polars as pl
 
 from cape.errors import IngestError
 from cape.lake.build import turn
+from cape.lake.exchange import recover, stage, swap
 from cape.lake.load import read_benchmarks, read_record, read_table
 from cape.lake.names import did_you_mean
 from cape.lake.paths import LakePaths
@@ -51,6 +51,22 @@ class SourceRecord:
     licence: str
     notes: str = ""
     paper_mode: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """What is to be written: CSV file by name of its raw table, and other files by their path in the source."""
+
+    tables: Mapping[str, Path]
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Validated files: content and rows by name, and files to copy as they are by their path in the source."""
+
+    texts: Mapping[str, tuple[bytes, int]]
+    others: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,30 +102,40 @@ def land_tables(
     Raises IngestError with file, row and column for a table or record that the build would refuse, for a
     source_id that belongs to the other folder, and for a shipped source without `replace`.
     """
+    return land_all(Landing(tables=delivered), source=source, paths=paths, is_local=is_local, replace=replace)
+
+
+def land_all(
+    landing: Landing, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
+) -> tuple[LandedFile, ...]:
+    """Write tables and other files of one source, all or none; otherwise as `land_tables`."""
     texts = {
-        f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table) for table, path in delivered.items()
+        f"{table}.csv": _csv(read_delivered(path, table=table, paths=paths), table)
+        for table, path in landing.tables.items()
     }
-    return land_files(texts, source=source, paths=paths, is_local=is_local, replace=replace)
+    files = Files(texts=texts, others=landing.others)
+    return land_files(files, source=source, paths=paths, is_local=is_local, replace=replace)
 
 
 def land_files(
-    texts: Mapping[str, tuple[bytes, int]],
-    *,
-    source: SourceRecord,
-    paths: LakePaths,
-    is_local: bool,
-    replace: bool = False,
+    files: Files, *, source: SourceRecord, paths: LakePaths, is_local: bool, replace: bool = False
 ) -> tuple[LandedFile, ...]:
-    """Write files that were validated already, all or none, and list them in `source.toml`.
-
-    texts : content and number of rows by file name. Errors as for `land_tables`.
-    """
+    """Write files that were validated already, all or none, and list them in `source.toml`; errors as `land_tables`."""
     check_source(source)
     try:
         paths.built.mkdir(parents=True, exist_ok=True)
         with turn(paths):
+            recover(paths)
             folder = _target(source, paths=paths, is_local=is_local, replace=replace)
-            return _exchange(folder, texts, source=source, staging=paths.built / "landing")
+            staging = paths.built / "landing"
+            try:
+                landed = _stage(folder, files.texts, source=source, staging=staging)
+                for name, file in files.others.items():
+                    _put(staging / name, file)
+                swap(folder, staging, paths)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+            return landed
     except OSError as error:
         raise IngestError(
             file=f"{source.source_id}/{error.filename or ''}",
@@ -185,14 +211,10 @@ def _target(source: SourceRecord, *, paths: LakePaths, is_local: bool, replace: 
     return folder
 
 
-def _exchange(
+def _stage(
     folder: Path, texts: Mapping[str, tuple[bytes, int]], *, source: SourceRecord, staging: Path
 ) -> tuple[LandedFile, ...]:
-    """Write everything beside the lake's folders, then rename it into place: a new folder at once, else file by file.
-
-    A process killed between two renames leaves a file that source.toml does not describe: the next build refuses
-    the source by name, the old lake serves on, and landing the files again repairs it.
-    """
+    """Write what the source will hold beside the lake's folders: what it holds now, and the new tables over it."""
     held = read_record(folder).get("files", []) if (folder / "source.toml").exists() else []
     landed = tuple(
         LandedFile(
@@ -204,21 +226,23 @@ def _exchange(
         )
         for name, (text, n_rows) in texts.items()
     )
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    try:
-        for name, (text, _) in texts.items():
-            (staging / name).write_bytes(text)
-        (staging / "source.toml").write_bytes(_toml(source, held, landed).encode())
-        if folder.exists():
-            for name in (*(file.file.name for file in landed), "source.toml"):
-                os.replace(staging / name, folder / name)
-        else:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    stage(folder, staging)
+    for name, (text, _) in texts.items():
+        _written(staging / name, text)
+    _written(staging / "source.toml", _toml(source, held, landed).encode())
     return landed
+
+
+def _written(file: Path, content: bytes) -> None:
+    """Write a file anew: one that is linked from the serving folder is never written through."""
+    file.unlink(missing_ok=True)
+    file.write_bytes(content)
+
+
+def _put(target: Path, file: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(file, target)
 
 
 def _toml(source: SourceRecord, held: list[dict[str, Any]], landed: tuple[LandedFile, ...]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -22,6 +23,7 @@ from cape.lake.tables import PROVENANCE, RAW_TABLES
 from cape.lake.views import all_views, create_views, view_grains
 
 OVERLAY_SOURCE = "session"
+OVERLAY_SOURCES = MappingProxyType({OVERLAY_SOURCE: "Scores of this browser session"})
 KEPT_BYTES = 16 * 2**20  # frames of one lake kept for the next read
 
 
@@ -134,12 +136,20 @@ class Lake:
         """Return every mart with its grain, in order of name."""
         return dict(view_grains(all_views(), prefix="mart_"))
 
-    def with_overlay(self, *, scores: pl.DataFrame, models: pl.DataFrame | None = None) -> Lake:
-        """Return a lake in memory that also holds a browser session's own rows, under source `session`.
+    def with_overlay(
+        self,
+        *,
+        scores: pl.DataFrame,
+        models: pl.DataFrame | None = None,
+        sources: Mapping[str, str] = OVERLAY_SOURCES,
+    ) -> Lake:
+        """Return a lake in memory that also holds a browser session's own rows.
 
         scores, models : text columns of the raw tables of the same name (absent ones become null), already
-        validated by `cape.ingest`. The same views and checks run over shipped and own rows alike; the file
-        on disk is not touched. Raises LakeBuildError when the rows fail a check.
+        validated by `cape.ingest`; without a column source_id they are filed under source `session`.
+        sources : title by source_id of the rows; what the lake holds under such a name gives way. The same views and
+        checks run over shipped and own rows alike; the file on disk is not touched. Raises LakeBuildError when the
+        rows fail a check.
         """
         digest = hashlib.sha256()
         for frame in (scores, models):
@@ -149,7 +159,7 @@ class Lake:
             raise LakeNotBuiltError(f"The built lake {self.database.name} has gone. Open the lake again.")
         connection = duckdb.connect(":memory:")
         try:
-            self._copy_raw(connection, version=version)
+            self._copy_raw(connection, version=version, sources=sources)
             for name, frame in (("scores", scores), ("models", models)):
                 if frame is not None:
                     _append(connection, name, frame)
@@ -161,8 +171,8 @@ class Lake:
             raise
         return Lake(connection, version=version, database=self.database)
 
-    def _copy_raw(self, connection: duckdb.DuckDBPyConnection, *, version: str) -> None:
-        """Copy the raw tables into an empty database and name the session as a source of its own."""
+    def _copy_raw(self, connection: duckdb.DuckDBPyConnection, *, version: str, sources: Mapping[str, str]) -> None:
+        """Copy the raw tables into an empty database and name the session's rows as sources of their own."""
         connection.execute(f"attach '{quoted(self.database)}' as shipped (read_only)").fetchall()
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'shipped' and starts_with(table_name, 'raw_')"
@@ -171,12 +181,19 @@ class Lake:
             connection.execute(f"create table {name} as select * from shipped.{name}").fetchall()
         connection.execute("detach shipped").fetchall()
         connection.execute("update raw_lake set lake_version = ?", [version]).fetchall()
-        connection.execute(
-            "insert into raw_sources by name select $id as source_id, 'Scores of this browser session' as title, "
-            "'internal' as url, 'user' as kind, 'today' as date, 'private' as licence, 'true' as is_local, "
-            "'false' as paper_mode",
-            {"id": OVERLAY_SOURCE},
+        replaced = connection.execute(
+            "select table_name from duckdb_columns() "
+            "where column_name = 'source_id' and starts_with(table_name, 'raw_')"
         ).fetchall()
+        for source_id, title in sources.items():
+            for (name,) in replaced:
+                connection.execute(f"delete from {name} where source_id = ?", [source_id]).fetchall()
+            connection.execute(
+                "insert into raw_sources by name select $id as source_id, $title as title, "
+                "'internal' as url, 'user' as kind, 'today' as date, 'private' as licence, 'true' as is_local, "
+                "'false' as paper_mode",
+                {"id": source_id, "title": title},
+            ).fetchall()
 
     def _known(self, view: str, equals: dict[str, Any]) -> None:
         columns = self.columns(view)
@@ -190,7 +207,9 @@ class Lake:
 def _append(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     table = next(table for table in RAW_TABLES if table.name == name)
     known: Sequence[str] = (*PROVENANCE, *table.columns)
-    delivered = frame.with_columns(pl.lit(OVERLAY_SOURCE).alias("source_id"), pl.lit("upload").alias("source_file"))
+    delivered = frame.with_columns(pl.lit("upload").alias("source_file"))
+    if "source_id" not in delivered.columns:
+        delivered = delivered.with_columns(pl.lit(OVERLAY_SOURCE).alias("source_id"))
     if "file_row" not in delivered.columns:
         delivered = delivered.with_row_index("file_row", offset=2)
     delivered = delivered.select([column for column in delivered.columns if column in known])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cape.ingest.score_table import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from cape.internals.scorecard_records import LAKE_TABLES, lake_columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,13 @@ RAW_TABLES: tuple[RawTable, ...] = (
         optional=("cos", "strength", "changed", "notes"),
         filled=("model_id", "prompt_no"),
         numbers=("prompt_no", "cos", "strength", "changed"),
+    ),
+    RawTable(
+        name="steering_counts",
+        required=("model_id", "changed", "total"),
+        optional=("phase", "notes"),
+        filled=("model_id", "changed", "total"),
+        numbers=("changed", "total"),
     ),
     RawTable(
         name="chance_levels",
@@ -217,4 +225,5 @@ COMPUTED_TABLES: dict[str, dict[str, str]] = {
         "spread_found": "double",
         "spread_false": "double",
     },
+    **{name: lake_columns(record) for name, record in LAKE_TABLES.items()},  # written by `cape steer-eval --shipped`
 }

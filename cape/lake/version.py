@@ -26,7 +26,7 @@ def build_id(paths: LakePaths) -> str:
 def _content_files(paths: LakePaths) -> list[tuple[str, Path]]:
     tops = (paths.root / f"{table.name}.csv" for table in TOP_TABLES)
     delivered = [p for folder in (paths.raw, paths.local) if folder.is_dir() for p in folder.rglob("*") if p.is_file()]
-    code = [*(PACKAGE / "lake").glob("*.py"), *(PACKAGE / "ingest").glob("*.py")]
+    code = [*(PACKAGE / "lake").glob("*.py"), *(PACKAGE / "ingest").glob("*.py"), *(PACKAGE / "ingest").glob("*.csv")]
     code.append(PACKAGE / "internals" / "results.py")  # the columns of a shard
     return [
         *_named(paths.root, (p for p in tops if p.is_file())),

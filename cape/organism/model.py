@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,23 @@ def count_parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def round_weights(model: Any) -> None:
+    """Round every weight to the nearest number of float16, in which checkpoints are kept; the model stays float32."""
+    import torch
+
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half().float())
+
+
 def save_model(model: Any, folder: Path) -> None:
-    """Write weights as safetensors, the configuration and the tokenizer into a folder."""
+    """Write weights in float16 as safetensors, the configuration and the tokenizer into a folder.
+
+    A model whose weights are rounded (`round_weights`) loses nothing.
+    """
     _quiet()
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder, safe_serialization=True)
+    copy.deepcopy(model).half().save_pretrained(folder, safe_serialization=True)
     write_tokenizer(folder)
 
 

@@ -49,7 +49,7 @@ def _shapes(*triples: tuple[int, int, int]) -> tuple[Shape, ...]:
     return tuple(Shape(d_model=d, n_layers=layers, n_heads=heads) for d, layers, heads in triples)
 
 
-LADDER = _shapes((4, 2, 1), (6, 2, 1), (8, 2, 2), (12, 2, 2), (20, 2, 2), (36, 3, 2), (64, 3, 4))
+LADDER = _shapes((4, 2, 1), (6, 2, 1), (8, 2, 2), (12, 2, 2), (20, 2, 2), (36, 3, 2), (64, 3, 4), (128, 4, 4))
 # Pairs of the same number of parameters within 5 %: a wide model of one layer, a narrow one of four or five.
 WIDE = _shapes((12, 1, 2), (28, 1, 2), (56, 1, 2))
 DEEP = _shapes((8, 5, 2), (16, 5, 2), (32, 4, 2))

@@ -163,6 +163,8 @@ class Comparison:
     @property
     def text(self) -> str:
         """The rule and what it found, in one sentence."""
+        if not self.rows.height:
+            return "The shipped scores hold none of these models, so there is nothing to compare the new run with."
         verdict = "repeats" if self.is_repeated else "does not repeat"
         return (
             f"The new run {verdict} the shipped scores: {self.n_repeated} of {self.rows.height} means over seeds lie "

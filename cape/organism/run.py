@@ -11,7 +11,7 @@ from typing import Any
 
 from cape.errors import BadParameterError
 from cape.organism.model import require_torch
-from cape.organism.recipes import Job, Plan
+from cape.organism.recipes import FULL, Job, Plan
 from cape.organism.train import read_record, train_job
 
 Finished = Callable[[Job, dict[str, Any]], None]
@@ -51,6 +51,15 @@ def run_jobs(
         if on_finished is not None:
             on_finished(job, record)
     return [found[job.name] for job in jobs]
+
+
+def train_named(*, family: str, shape: str, seed: int, folder: str) -> None:
+    """Train the one model of the shipped experiment with this family, shape and seed under a folder.
+
+    The form in which a training job goes through a sweep: plain values in, a record in the job's own folder out.
+    """
+    (job,) = chosen_jobs(FULL, family=family, shape=shape, seed=seed)
+    train_job(job, Path(folder) / job.name)
 
 
 def held_records(jobs: Sequence[Job], folder: Path) -> list[dict[str, Any]]:

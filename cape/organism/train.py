@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cape.organism.model import PACKAGES, count_parameters, new_model, require_torch, save_model
+from cape.organism.model import PACKAGES, count_parameters, new_model, require_torch, round_weights, save_model
 from cape.organism.recipes import Job
 from cape.organism.score import score_model
 from cape.organism.world import World, make_world, training_texts
@@ -109,6 +109,8 @@ def _trained(job: Job, world: World, on_steps: Progress | None) -> tuple[Any, li
         loss.backward()
         optimizer.step()
         curve.add(step, loss.item(), is_last=step == schedule.steps)
+        if step == schedule.steps:
+            round_weights(model)
         if step in schedule.checkpoints:
             checkpoints.append({"step": step, "tokens": schedule.tokens(step), **score_model(model, world).as_dict()})
         if on_steps is not None:

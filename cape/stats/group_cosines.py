@@ -174,7 +174,7 @@ def _fisher_jackknife(value: Array, draws: Array, masks: Array) -> tuple[Array, 
 
 
 def mean_over_units(value: Array, draws: Array, masks: Array, *, method: str) -> Inference:
-    """Return the mean over units of their cosines, with its jackknife interval.
+    """Return the mean over units of their cosines, with its jackknife interval on Fisher's z of the mean.
 
     value : (n_units,). draws : (n, n_units) without each prompt in turn. Units that are undefined are left out and
     counted. No interval where a group has fewer than MIN_PROMPTS, or where no prompt matters.
@@ -186,13 +186,19 @@ def mean_over_units(value: Array, draws: Array, masks: Array, *, method: str) ->
     if not defined.any():
         return Inference(value=None, low=None, high=None, n=n_prompts, method=method, caveats=caveats)
     point = float(value[defined].mean())
-    error = float(jackknife_error(draws[:, defined].mean(axis=1, keepdims=True), masks)[0])
-    if not np.isfinite(error):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z, error = (
+            np.arctanh(point),
+            float(jackknife_error(np.arctanh(draws[:, defined].mean(axis=1))[:, None], masks)[0]),
+        )
+    if not np.isfinite(z):
+        caveats += ("no interval: the mean lies at its bound",)
+    elif not np.isfinite(error):
         caveats += (f"no interval: fewer than {MIN_PROMPTS} prompts in a group, or undefined without one of them",)
     elif error < TINY:
         caveats += ("no interval: it does not change when any one prompt is left out",)
-    has = np.isfinite(error) and error >= TINY
-    low, high = (point - Z_LEVEL * error, point + Z_LEVEL * error) if has else (None, None)
+    has = np.isfinite(z) and np.isfinite(error) and error >= TINY
+    low, high = (float(np.tanh(z + side * Z_LEVEL * error)) if has else None for side in (-1, 1))
     return Inference(value=point, low=low, high=high, n=n_prompts, method=method, caveats=caveats)
 
 

@@ -16,12 +16,13 @@ from cape.stats.resampling import percentile_interval
 Array = NDArray[np.float64]
 MIN_UNITS = 3  # layers or heads, for a correlation across them
 MIN_HALF = 2  # prompts of each group in a half
+LEAST_R = -1 / 3  # at this correlation of halves the formula gives -1, and below it no reliability
 FLAT = 1e-9  # a spread of cosines this small across units is no profile
 
 
-def spearman_brown(r: float) -> float | None:
-    """Return the reliability of the whole from the correlation of its halves; None at r = -1 or below it."""
-    return 2 * r / (1 + r) if r > -1 else None
+def spearman_brown(r: float | None) -> float | None:
+    """Return the reliability of the whole from the correlation of its halves; None where that is -1 or below."""
+    return 2 * r / (1 + r) if r is not None and r > LEAST_R else None
 
 
 def split_half(gram: Array, *, n_first: int, n_splits: int, rng: np.random.Generator) -> Inference:
@@ -44,16 +45,16 @@ def split_half(gram: Array, *, n_first: int, n_splits: int, rng: np.random.Gener
     if not kept.size:
         why = "undefined: the halves' profiles do not vary across units"
         return Inference(value=None, low=None, high=None, n=n, method=method, caveats=(why,))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low, high, _ = percentile_interval(np.where(kept > -1, 2 * kept / (1 + kept), np.nan))
+    low, high, _ = percentile_interval(kept)
+    value, low, high = (spearman_brown(r) for r in (float(kept.mean()), low, high))
     lost: tuple[str, ...] = (
         () if kept.size == r.size else (f"{r.size - kept.size} of {r.size} splits have no correlation",)
     )
     if (kept < 0).any():
         lost += (f"in {(kept < 0).mean():.0%} of splits the halves go against each other",)
-    return Inference(
-        value=spearman_brown(float(kept.mean())), low=low, high=high, n=n, method=method, caveats=lost, draws=kept
-    )
+    if value is None or low is None:
+        lost += ("no value or limit where halves correlate at -1/3 or below: the formula leaves its bounds there",)
+    return Inference(value=value, low=low, high=high, n=n, method=method, caveats=lost, draws=kept)
 
 
 def correlations(first: Array, second: Array) -> Array:

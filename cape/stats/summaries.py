@@ -10,12 +10,18 @@ from cape.stats.resampling import cluster_weights, percentile_interval, undefine
 
 
 def clustered_mean(
-    values: ArrayLike, labels: ArrayLike, *, n_resamples: int, rng: np.random.Generator, what: str
+    values: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    what: str,
+    clusters: str = "families",
 ) -> Inference:
     """Return the plain mean of values (n,) with a percentile interval from resampling whole clusters.
 
     NaN values are left out and counted. n counts clusters. One cluster gives a value without an interval.
-    what : name of the values, for the method sentence.
+    what : name of the values, clusters : what a cluster is, in the plural; both for the method sentence.
     """
     value, label = np.asarray(values, dtype=np.float64), np.asarray(labels)
     kept = np.isfinite(value)
@@ -23,7 +29,7 @@ def clustered_mean(
     caveats: tuple[str, ...] = ()
     if n_dropped:
         caveats = (f"{n_dropped} of {value.size} have no {what} and were left out",)
-    method = f"mean {what}; percentiles of {n_resamples} resamples of whole families"
+    method = f"mean {what}; percentiles of {n_resamples} resamples of whole {clusters}"
     value, label = value[kept], label[kept]
     if value.size == 0:
         return Inference(
@@ -31,7 +37,7 @@ def clustered_mean(
         )
     n_clusters = np.unique(label).size
     if n_clusters < 2:
-        caveats += ("no interval: fewer than 2 families",)
+        caveats += (f"no interval: fewer than 2 {clusters}",)
         return Inference(value=float(value.mean()), low=None, high=None, n=n_clusters, method=method, caveats=caveats)
     weights = cluster_weights(label, n_resamples=n_resamples, rng=rng)
     sums = weights @ np.column_stack([value, np.ones_like(value)])

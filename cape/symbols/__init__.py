@@ -5,6 +5,7 @@ from __future__ import annotations
 from cape.quantities import Quantity
 from cape.symbols import (
     analyze_model,
+    bring_your_scores,
     calibration,
     cascade,
     core,
@@ -21,6 +22,7 @@ from cape.symbols import (
     output_projection,
     predictions,
     residual_field,
+    steering,
     symbolic_laws,
     width_normalization,
 )
@@ -28,6 +30,7 @@ from cape.symbols import (
 QUANTITIES: tuple[Quantity, ...] = (
     *core.QUANTITIES,
     *analyze_model.QUANTITIES,
+    *bring_your_scores.QUANTITIES,
     *calibration.QUANTITIES,
     *coupling_matrix.QUANTITIES,
     *effective_dimension.QUANTITIES,
@@ -45,6 +48,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     *head_coupling.QUANTITIES,
     *layer_coupling.QUANTITIES,
     *output_projection.QUANTITIES,
+    *steering.QUANTITIES,
 )
 
 SYMBOLS = {quantity.symbol: quantity for quantity in QUANTITIES}

@@ -1,6 +1,7 @@
 """The Streamlit surface: the only package that imports Streamlit. Pages arrange what this package shows."""
 
 from cape.ui.analyze_page import show_analyze
+from cape.ui.bring_page import show_bring
 from cape.ui.dashboard import show_dashboard
 from cape.ui.ledger_page import show_claims
 from cape.ui.page import show
@@ -13,6 +14,7 @@ __all__ = [
     "run_app",
     "show",
     "show_analyze",
+    "show_bring",
     "show_claims",
     "show_dashboard",
     "show_predictions",

@@ -22,7 +22,7 @@ from cape.diagnostics import (
     options_of,
 )
 from cape.errors import CapeError
-from cape.lake import Lake
+from cape.lake import OWN_SOURCE, Lake
 from cape.ui import state
 
 AS_NAMED = "as named"
@@ -40,6 +40,7 @@ def selection(lake: Lake, *, is_used: bool) -> dict[str, str]:
         st.subheader("Selection")
         panels = lake.read("mart_panels")
         held = [row["panel"] for row in panels.iter_rows(named=True) if row["n_scores"]]
+        held.sort(key=lambda name: name != OWN_SOURCE)  # the session's own stands first; the order is kept otherwise
         panel = choice("panel", "Panel", held, held.index("author") if "author" in held else 0)
         about = _row(panels, panel)
         st.caption(f"{about['label']}: {about['n_models']} models in {about['n_families']} families.")
@@ -83,25 +84,30 @@ def report_refusals(raw: Mapping[str, str], diagnostic: Diagnostic) -> None:
             state.notices().append(f"The link sets {name!r}, which this page does not have. It was ignored.")
 
 
-def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
-    """Draw the control of one option, bound to the URL by its name, and return what it holds."""
+def _listed(about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> list[str] | None:
+    """Return what an option may be where the lake or another option says so, or None."""
     if about.source == "panel or none":
-        held = [row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"]]
-        return choice(name, about.label, [NO_PANEL, *held], 0, help_text=about.help)
+        return [NO_PANEL, *(row["panel"] for row in lake.read("mart_panels").iter_rows(named=True) if row["n_scores"])]
     if about.source == "compared family":
         panel = params.get("compare_panel", NO_PANEL)
-        families = [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
-        return choice(name, about.label, families, 0, help_text=about.help)
+        return [ALL_FAMILIES] if panel == NO_PANEL else list(choices_for(panel, lake).families)
     if about.source == "view":
-        marts = [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
-        return choice(name, about.label, marts, marts.index(default), help_text=about.help)
+        return [mart for mart in lake.marts() if mart not in ("mart_gamma", "mart_pairs", "mart_phases")]
     if about.source == "frontier benchmark":
-        known = lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
-        return choice(name, about.label, known, known.index(default), help_text=about.help)
+        return lake.read("mart_frontier_scores")["benchmark_id"].unique().sort().to_list()
     if about.source in PROBES:
-        return choice(name, about.label, [EVERY, *measurements(lake.read, about.source)], 0, help_text=about.help)
-    if about.choices:
-        return choice(name, about.label, list(about.choices), about.choices.index(default), help_text=about.help)
+        return [EVERY, *measurements(lake.read, about.source)]
+    if about.source == "steering model":
+        return [default, *lake.read("mart_steering_scorecards")["model_id"].to_list()]
+    return list(about.choices) or None
+
+
+def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[str, Any]) -> Any:
+    """Draw the control of one option, bound to the URL by its name, and return what it holds."""
+    listed = _listed(about, default, lake, params)
+    if listed is not None:
+        place = listed.index(default) if default in listed else 0
+        return choice(name, about.label, listed, place, help_text=about.help)
     if about.low is None and about.high is None:
         return st.text_input(about.label, value=default, key=name, help=about.help, bind="query-params").strip()
     kind = int if about.is_whole else float
@@ -123,7 +129,7 @@ def control(name: str, about: Option, default: Any, lake: Lake, params: Mapping[
 def choice(name: str, label: str, options: list[str], index: int, *, help_text: str | None = None) -> str:
     asked = st.query_params.get(name)
     default = options[index]
-    if asked is not None and asked not in options:
+    if asked is not None and asked not in options and not state.holds_one_of(name, options):
         state.notices().append(f"{name}={asked} is not one of the choices here; {name}={default} is shown instead.")
     dropped = state.drop_if_not_among(name, options)
     if dropped is not None and dropped != asked:

@@ -146,7 +146,7 @@ def reproducibility(diagnostic: Diagnostic, result: Result) -> None:
     st.markdown(f"Lake `{result.lake_version}`, code `{__version__}`, seed `{seed}`, source: {diagnostic.source}.")
     keys = tuple(k for k in (*SHARED, *diagnostic.controls) if k != "variant")
     slug = "" if diagnostic is DIAGNOSTICS[0] else diagnostic.slug  # the first page is the app's own address
-    link = exports.permalink(_base(diagnostic.slug), slug, result, keys=keys)
+    link = exports.permalink(base_address(diagnostic.slug), slug, result, keys=keys)
     command, query, cite, permalink = st.tabs(["Command", "SQL", "Cite this", "Permalink"])
     command.code(exports.command_of(result), language="bash", wrap_lines=True)
     query.code(exports.sql_of(result) or "-- this page reads no rows", language="sql", wrap_lines=True)
@@ -158,7 +158,7 @@ def reproducibility(diagnostic: Diagnostic, result: Result) -> None:
     permalink.code(link, language=None, wrap_lines=True)
 
 
-def _base(slug: str) -> str:
+def base_address(slug: str) -> str:
     """Return the address of the app without the page."""
     url = (st.context.url or "").rstrip("/")
     return url.removesuffix(f"/{slug}")

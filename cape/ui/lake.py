@@ -9,8 +9,18 @@ from typing import Any
 import streamlit as st
 
 from cape import diagnostics
-from cape.errors import CapeError, LakeNotBuiltError
-from cape.lake import Lake, LakePaths, ScoreEntry, build_lake, is_current, published, with_entries
+from cape.errors import CapeError, LakeBuildError, LakeNotBuiltError
+from cape.lake import (
+    Lake,
+    LakePaths,
+    OwnScores,
+    ScoreEntry,
+    build_lake,
+    is_current,
+    published,
+    with_entries,
+    with_own,
+)
 from cape.quantities import Result
 from cape.ui import state
 
@@ -31,7 +41,22 @@ def current_lake() -> Lake:
     if real is None:
         build_lake(paths)
         real = published(paths)
-    return _with_rows(str(real), state.added_rows())
+    try:
+        return _with_rows(str(real), state.added_rows(), state.own_digest(), state.own())
+    except LakeBuildError as error:  # the rows stood on the lake before; this one has other benchmarks or models
+        if state.own() is None:
+            raise
+        state.drop_own()
+        state.notices().append(f"Your scores do not stand on the lake as it is now and were removed. {error}")
+    return _with_rows(str(real), state.added_rows(), "", None)
+
+
+def lake_with(own: OwnScores) -> Lake:
+    """Return the lake of this session with these scores for its own; raises CapeError where they cannot stand."""
+    real = published(_paths())
+    if real is None:
+        raise LakeNotBuiltError("The lake has gone. Run `cape build`.")
+    return _with_rows(str(real), state.added_rows(), own.digest, own)
 
 
 def build_fault() -> str:
@@ -53,7 +78,8 @@ def _paths() -> LakePaths:
 
 def result_of(slug: str, params: Mapping[str, Any], lake: Lake) -> Result:
     """Run a diagnostic, or return the result of the same parameters on the same lake."""
-    return _result(slug, tuple(sorted(params.items())), str(lake.database), state.added_rows())
+    session = state.added_rows(), state.own_digest(), state.own()
+    return _result(slug, tuple(sorted(params.items())), str(lake.database), *session)
 
 
 @st.cache_resource(show_spinner="Building the lake ...")
@@ -75,20 +101,29 @@ def _open(real: str) -> Lake:
     return Lake.open_file(Path(real))
 
 
-def _with_rows(real: str, added: AddedRows) -> Lake:
-    """Return the lake of a file, or one in memory that holds the added rows as well."""
-    return _laid_over(real, added) if added else _open(real)
+def _with_rows(real: str, added: AddedRows, digest: str, own: OwnScores | None) -> Lake:
+    """Return the lake of a file, or one in memory that holds a session's own rows as well."""
+    return _laid_over(real, added, digest, own) if added or own is not None else _open(real)
 
 
 @st.cache_resource(max_entries=KEPT_OVERLAYS, show_spinner="Adding rows ...")
-def _laid_over(real: str, added: AddedRows) -> Lake:
+def _laid_over(real: str, added: AddedRows, digest: str, _own: OwnScores | None) -> Lake:
     """Lay the rows of a session over the lake; each was checked when it was added, and is checked on this lake again.
 
-    A lake that falls out of the cache closes when the last page that reads it is done.
+    digest : of the session's own scores; only a session that holds the same scores gets the same lake. A lake that
+    falls out of the cache closes when the last page that reads it is done.
     """
-    return with_entries(_open(real), [ScoreEntry(**dict(row)) for row in added])
+    entries = [ScoreEntry(**dict(row)) for row in added]
+    return with_entries(_open(real), entries) if _own is None else with_own(_open(real), _own, entries)
 
 
 @st.cache_resource(max_entries=KEPT_RESULTS, show_spinner="Computing ...")
-def _result(slug: str, params: tuple[tuple[str, Any], ...], database: str, added: AddedRows) -> Result:
-    return diagnostics.run(slug, dict(params), _with_rows(database, added))
+def _result(
+    slug: str,
+    params: tuple[tuple[str, Any], ...],
+    database: str,
+    added: AddedRows,
+    digest: str,
+    _own: OwnScores | None,
+) -> Result:
+    return diagnostics.run(slug, dict(params), _with_rows(database, added, digest, _own))

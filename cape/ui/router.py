@@ -16,6 +16,7 @@ def run_app() -> None:
     st.set_page_config(page_title="CAPE workbench", layout="wide")
     page = draw_navigation()
     state.clear_notices()
+    state.apply_next_selection()
     try:
         lake = current_lake()
         if fault := build_fault():

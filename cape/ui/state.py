@@ -1,4 +1,4 @@
-"""The only module that names Streamlit's session state: keys of the shared selection, jumps, notices and added rows."""
+"""The only module that names Streamlit's session state: keys of the shared selection, jumps, notices and own rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from cape.lake import ScoreEntry
+from cape.ingest.confirm import OwnReading
+from cape.lake import OwnScores, ScoreEntry
 
 NOTICES = "cape_notices"
 SELECTION = "cape_selection"
 LAW_SEARCH = "cape_law_search"
 ADDED = "cape_added_rows"
+OWN = "cape_own_scores"
+READ = "cape_own_reading"
+ROUND = "cape_own_round"
+NEXT = "cape_next_selection"
 
 
 def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
@@ -23,6 +28,11 @@ def drop_if_not_among(key: str, options: Sequence[str]) -> str | None:
         return None
     del st.session_state[key]
     return str(value)
+
+
+def holds_one_of(key: str, options: Sequence[str]) -> bool:
+    """True when a widget already holds one of its options, whatever the address of the page still names."""
+    return st.session_state.get(key) in options
 
 
 def choose(selection: Mapping[str, Any]) -> None:
@@ -77,3 +87,59 @@ def add_row(entry: ScoreEntry) -> None:
 def drop_rows() -> None:
     """Forget the scores that this browser session added."""
     st.session_state[ADDED] = ()
+
+
+def own() -> OwnScores | None:
+    """Return the scores that this browser session brought, or None."""
+    return st.session_state.get(OWN)
+
+
+def own_digest() -> str:
+    """Return the digest of the scores that this browser session brought, empty without any."""
+    held = own()
+    return "" if held is None else held.digest
+
+
+def keep_own(scores: OwnScores) -> None:
+    """Keep the scores of this browser session, in place of those before."""
+    st.session_state[OWN] = scores
+
+
+def own_reading() -> OwnReading | None:
+    """Return what was read and waits for families and sizes to be confirmed, or None."""
+    return st.session_state.get(READ)
+
+
+def keep_own_reading(reading: OwnReading | None) -> None:
+    """Keep what was read last."""
+    st.session_state[READ] = reading
+
+
+def drop_own() -> None:
+    """Forget the scores of this browser session and what was read for it; the uploader starts empty."""
+    st.session_state.pop(OWN, None)
+    st.session_state.pop(READ, None)
+    st.session_state[ROUND] = own_round() + 1
+
+
+def own_round() -> int:
+    """Return how often the scores were removed: part of the keys of the widgets that must then start empty."""
+    return int(st.session_state.get(ROUND, 0))
+
+
+def select_next(selection: Mapping[str, str]) -> None:
+    """Make the next run start with this shared selection: its widgets are drawn already in this one."""
+    st.session_state[NEXT] = dict(selection)
+
+
+def apply_next_selection() -> None:
+    """Set the shared selection that the last run asked for, before its widgets are drawn."""
+    if asked := st.session_state.pop(NEXT, None):
+        forget(("variant",))
+        choose(asked)
+
+
+def forget(keys: Sequence[str]) -> None:
+    """Forget the values of widgets, which then start at their defaults (before they are drawn)."""
+    for key in keys:
+        st.session_state.pop(key, None)

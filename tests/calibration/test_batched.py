@@ -9,9 +9,17 @@ import pytest
 
 from cape.calibration import WORLD, Cell
 from cape.calibration import estimators as named
-from cape.calibration.estimators import GROUPS, closed_forms, fisher_intervals, one_family, resampled_families, signs
+from cape.calibration.groups import (
+    GROUPS,
+    closed_forms,
+    fisher_intervals,
+    jackknives,
+    one_family,
+    resampled_families,
+    signs,
+)
 from cape.calibration.worlds import Panels, draw_design, draw_panels
-from cape.stats import correlation, critical_scale, dimensionality
+from cape.stats import correlation, critical_scale, dimensionality, jackknife
 from cape.stats.coupling import family_steps
 from cape.stats.critical_scale import Estimator
 from cape.stats.inference import Inference
@@ -54,6 +62,23 @@ def d_eff(panels: Panels, index: int, kind: Callable) -> Inference:
     return dimensionality.redraw_inference(ratios, redraws, words, n_rows=len(scores))
 
 
+def jackknifed(panels: Panels, i: int) -> dict[str, Callable[[], Inference]]:
+    x, y, size, family = panels.x[i], panels.y[i], panels.design.sizes, panels.family
+    gamma, of = steps(panels, i)[:2]
+    negative = np.where(np.isfinite(gamma), (gamma < 0).astype(float), np.nan)
+    scores = np.column_stack([x, y, panels.others[i]])
+    calls: dict[str, Callable[[], Inference]] = {
+        named.MEAN_GAMMA: lambda: jackknife.jackknife_mean(gamma, of, what=""),
+        named.SHARE_NEGATIVE: lambda: jackknife.jackknife_mean(negative, of, what=""),
+        named.R_FAMILIES: lambda: jackknife.jackknife_correlation(x, y, family),
+        named.PARTIAL_FAMILIES: lambda: jackknife.jackknife_correlation(x, y, family, covariate=size),
+        named.R_WITHIN: lambda: jackknife.jackknife_within_correlation(x, y, family),
+        named.D_EFF: lambda: jackknife.jackknife_d_eff(scores, family, of_correlation=False),
+        named.D_EFF_R: lambda: jackknife.jackknife_d_eff(scores, family, of_correlation=True),
+    }
+    return {named.JACKKNIFED[name]: call for name, call in calls.items()}
+
+
 def shipped(name: str, panels: Panels, i: int) -> Inference:
     x, y, size, family = panels.x[i], panels.y[i], panels.design.sizes, panels.family
     again = {"n_resamples": RESAMPLES, "rng": rng()}
@@ -68,6 +93,7 @@ def shipped(name: str, panels: Panels, i: int) -> Inference:
         named.MEAN_GAMMA: lambda: clustered_mean(*steps(panels, i)[:2], what="gamma", **again),
         named.D_EFF: lambda: d_eff(panels, i, lambda found: found),
         named.D_EFF_R: lambda: d_eff(panels, i, dimensionality.correlations),
+        **jackknifed(panels, i),
     }
     return calls[name]()
 
@@ -83,12 +109,13 @@ NAMES = (
     named.MEAN_GAMMA,
     named.D_EFF,
     named.D_EFF_R,
+    *named.JACKKNIFED.values(),
 )
 
 
 @pytest.fixture(scope="module")
 def answers() -> dict:
-    groups = (resampled_families, closed_forms, fisher_intervals, signs)
+    groups = (resampled_families, closed_forms, fisher_intervals, signs, jackknives)
     return {
         case: {name: told for group in groups for name, told in group(panels, RESAMPLES, SEED).items()}
         for case, panels in CASES.items()
@@ -130,5 +157,5 @@ def test_the_logistic_and_the_family_estimators_are_the_shipped_ones() -> None:
 
 
 def test_every_estimator_is_answered_by_exactly_one_group() -> None:
-    told = [name for group in GROUPS for name in group(CASES["flat few"], 20, SEED)]
+    told = [name for group in GROUPS.values() for name in group(CASES["flat few"], 20, SEED)]
     assert sorted(told) == sorted(named.BY_NAME)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from cape.calibration import BY_NAME, CELLS, DECLARED, cells_named, merged, nearest_cell, plan, rows, run_job, run_jobs
@@ -23,6 +24,12 @@ from cape.errors import BadParameterError
 
 MEAN = BY_NAME[named.MEAN_GAMMA]
 SMALL = cells_named("4x3x1000x200")
+CHECKED = min(CELLS)
+
+
+def shipped_calibration() -> list[dict]:
+    file = Path(__file__).parents[2] / "lake" / "computed" / "calibration" / "calibration.parquet"
+    return pl.read_parquet(file).to_dicts()
 
 
 def normal_means(scale: float, *, n_blocks: int = 40, n_panels: int = 50, bias: float = 0.0) -> dict:
@@ -130,18 +137,44 @@ def test_a_run_that_was_stopped_keeps_what_ended_and_goes_on_from_there(
     assert whole[: len(kept)] == kept and {row["world"] for row in whole} == {"turning", "flat"}
 
 
-def test_new_rows_replace_those_of_their_cell_and_world_only() -> None:
-    def row(cell: str, world: str, n: int) -> dict:
+def test_new_rows_replace_those_of_their_cell_world_and_estimator_only() -> None:
+    def row(cell: str, world: str, n: int, estimator: str = "e") -> dict:
         numbers = dict.fromkeys(("n_families", "n_sizes", "x_items", "y_items"), 1)
-        return {"cell": cell, "world": world, "estimator": "e", "n_simulations": n, **numbers}
+        return {"cell": cell, "world": world, "estimator": estimator, "n_simulations": n, **numbers}
 
-    stored = [row("a", "flat", 1), row("a", "trend", 1), row("b", "flat", 1)]
+    stored = [row("a", "flat", 1), row("a", "trend", 1), row("b", "flat", 1), row("a", "flat", 1, "f")]
     found = merged(stored, [row("a", "flat", 2)])
-    assert sorted((r["cell"], r["world"], r["n_simulations"]) for r in found) == [
-        ("a", "flat", 2),
-        ("a", "trend", 1),
-        ("b", "flat", 1),
+    assert sorted((r["cell"], r["world"], r["estimator"], r["n_simulations"]) for r in found) == [
+        ("a", "flat", "e", 2),
+        ("a", "flat", "f", 1),
+        ("a", "trend", "e", 1),
+        ("b", "flat", "e", 1),
     ]
+
+
+def test_a_group_alone_says_what_it_says_among_all() -> None:
+    (whole,) = plan(SMALL, ["turning"], n_simulations=3, n_resamples=39, seed=4)
+    (alone,) = plan(SMALL, ["turning"], n_simulations=3, n_resamples=39, seed=4, groups=["signs"])
+    assert alone.key != whole.key
+    every, some = run_job(whole), run_job(alone)
+    assert set(some) < set(every) and all(every[name] == told for name, told in some.items())
+
+
+def test_the_stored_simulations_are_those_of_the_statistics_as_they_are() -> None:
+    """One small cell and world is simulated again, every estimator: a changed statistic shows here."""
+    stored = [row for row in shipped_calibration() if row["cell"] == CHECKED.name and row["world"] == "recipes"]
+    assert {row["estimator"] for row in stored} == set(BY_NAME)
+    plans = {(row["n_simulations"], row["n_resamples"], row["seed"]) for row in stored}
+    ((n_simulations, n_resamples, seed),) = plans
+    jobs = plan([CHECKED], ["recipes"], n_simulations=n_simulations, n_resamples=n_resamples, seed=seed)
+    blocks = [run_job(job) for job in jobs]
+    for row in stored:
+        again = row_of([block[row["estimator"]] for block in blocks])
+        assert {name: again[name] for name in COUNTS} == {name: row[name] for name in COUNTS}, row["estimator"]
+        for name in ("bias", "rmse", "width", "truth"):
+            assert (again[name] is None) == (row[name] is None), (row["estimator"], name)
+            if row[name] is not None:
+                assert again[name] == pytest.approx(row[name], rel=1e-6), (row["estimator"], name)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +184,7 @@ def test_new_rows_replace_those_of_their_cell_and_world_only() -> None:
         (lambda: cells_named("1x5x1000x200"), "too small"),
         (lambda: plan(SMALL, ["turnin"], n_simulations=1, n_resamples=20, seed=0), "turnin"),
         (lambda: plan(SMALL, ["flat"], n_simulations=0, n_resamples=20, seed=0), "1 simulation"),
+        (lambda: plan(SMALL, ["flat"], n_simulations=1, n_resamples=20, seed=0, groups=["jack"]), "group 'jack'"),
         (lambda: run_jobs((), Path("unused"), n_workers=0, progress=lambda done, total: None), "1 worker"),
     ],
 )

@@ -18,7 +18,7 @@ from cape.lake import Lake, LakePaths, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
-SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-")
+SETTLED_PREFIXES += ("FRO-", "FAL-", "NEW-", "STE-")
 SETTLED_PREFIXES += ("QWE-", "GEM-", "INT-")
 SETTLED: set[str] = set()
 LATER: set[str] = set()

@@ -26,6 +26,7 @@ from cape.diagnostics._calibrated import (
     mark,
     with_calibration,
 )
+from cape.diagnostics._not_simulated import ANSWERED, NOT_SIMULATED
 from cape.errors import NotEnoughDataError
 from cape.lake import Lake
 from cape.quantities import Estimate
@@ -203,7 +204,12 @@ def test_in_the_declared_cell_the_within_family_line_meets_the_requirement_and_n
         ("trend_control", "r_partial", "author: within families"),
         ("trend_control", "p_freedman_lane", "author: two-sided"),
         ("local_coupling", "mean_gamma_12", "author"),
+        ("local_coupling", "mean_gamma_12", "author: jackknife"),
+        ("trend_control", "r_within", "author: jackknife"),
         ("effective_dimension", "d_eff_benchmarks", "all models: covariance"),
+        ("effective_dimension", "d_eff_benchmarks", "all models: correlation, jackknife"),
+        ("coupling_matrix", "r", "hellaswag / truthfulqa_as_printed: all"),
+        ("frontier_coupling", "r", "frozen 34: labs as independent, jackknife"),
     ],
 )
 def test_a_calibrated_estimator_carries_the_sentence_on_its_own_page(
@@ -214,3 +220,22 @@ def test_a_calibrated_estimator_carries_the_sentence_on_its_own_page(
     assert len(caveats) == 1
     told = "false alarms in up to" if symbol.startswith("p_") else "of simulations like your data"
     assert told in caveats[0]
+
+
+def test_every_page_carries_a_calibration_or_says_why_not(run: Any) -> None:
+    slugs = [diagnostic.slug for diagnostic in diagnostics.DIAGNOSTICS]
+    assert sorted([*ANSWERED, *NOT_SIMULATED]) == sorted(slugs)
+    assert run("calibration").table("scope").frame["page"].to_list() == [*ANSWERED, *NOT_SIMULATED]
+    for slug in ANSWERED:
+        told = [caveat for estimate in run(slug).estimates for caveat in estimate.caveats]
+        assert any(caveat.startswith("calibration, nearest simulated cell") for caveat in told), slug
+
+
+@pytest.mark.parametrize("name", list(known.JACKKNIFED))
+def test_the_jackknife_covers_more_truths_than_the_bootstrap_it_stands_beside(name: str, lake: Lake) -> None:
+    cell = lake.read(VIEW).filter(pl.col("cell") == DECLARED.name)
+    shares = {}
+    for one in (name, known.JACKKNIFED[name]):
+        mine = cell.filter(pl.col("estimator") == one)
+        shares[one] = mine["n_covered"].sum() / mine["n_intervals"].sum()
+    assert abs(shares[known.JACKKNIFED[name]] - 0.95) < abs(shares[name] - 0.95)

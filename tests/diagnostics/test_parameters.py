@@ -91,6 +91,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "similar": ({"params_b": "3", "hellaswag": "60"}, 5.0),
     "size_times": ({"params_b": "3"}, 0.5),
     "width_times": ({"params_b": "3"}, 1.1),
+    "runs": ({}, "Pythia runs"),
     "degree": ({}, 2),
     "threshold": ({}, 0.5),
     "derivative": ({}, "three-point"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cape.internals import activations
 from cape.internals.activations import ATTENTION, HEADS, LAYERS, eager_attention, record
 from cape.internals.lens import open_lens, record_by_lens
 from cape.internals.models import LoadedModel, adapt, load_model, quiet
@@ -134,6 +135,14 @@ def test_hooks_leave_the_model_as_it_was(loaded: LoadedModel) -> None:
         recorded(loaded)
         torch.testing.assert_close(loaded.model(**given).logits, before, rtol=0, atol=0)
     assert (n_hooks(loaded), loaded.model.config._attn_implementation) == (before_hooks, before_way)
+
+
+def test_a_model_whose_body_is_not_found_is_run_whole(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = recorded(loaded)
+    monkeypatch.setattr(activations, "body_of", lambda loaded: loaded.model)
+    found = recorded(loaded)
+    torch.testing.assert_close(found.final, expected.final, **EXACT)
+    torch.testing.assert_close(found.layers, expected.layers, **EXACT)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -15,12 +16,15 @@ from cape import cli
 from cape.errors import BadParameterError, TokenizerError
 from cape.internals import probes, run
 from cape.internals.activations import Recorded
+from cape.internals.gather import N_BLOCKS, hooks, keep_vectors, running_sums
 from cape.internals.models import LoadedModel, adapt, load_model
 from cape.internals.probes import PARTS, Prompts, probe_rows
-from cape.internals.prompts import PromptSet
+from cape.internals.prompts import MOST_CONTRAST, PromptSet
 from cape.internals.results import ProbeConfig, alarms_of, read_shards, shard_frame
+from cape.internals.rows import INSTRUMENTS
 from cape.internals.run import Place, config_of, run_probe
-from cape.lake.paths import SHIPPED_LAKE
+from cape.lake.organism import shipped_checkpoints
+from cape.lake.paths import SHIPPED_LAKE, LakePaths
 from cape.organism.probe_prompts import background_set, contrast_set
 from cape.organism.world import make_world
 from tests.conftest import require
@@ -143,6 +147,18 @@ def test_numbers_are_those_of_transformers_hidden_states(tiny: LoadedModel) -> N
     assert random == pytest.approx(values(rows, "proj_hidden_cos")[None, None], abs=0.1)
 
 
+def test_free_text_of_any_length_is_summed_and_little_of_it_kept(tiny: LoadedModel) -> None:
+    long = PromptSet(name="l", version=1, groups=(("x", letters(700, 8)), ("y", letters(400, 9))))
+    found = running_sums(tiny, long, recorder=hooks(tiny), size=64)
+    assert found.counts.sum(axis=1).tolist() == [700, 400]
+    assert found.counts.min() >= 400 // N_BLOCKS
+    assert 100 < len(found.fit) <= MOST_CONTRAST
+    some = PromptSet(name="s", version=1, groups=(("y", letters(40, 9)),))
+    by_hand = hidden_by_hand(tiny, some.prompts)[:-1].mean(axis=1)
+    mean = running_sums(tiny, some, recorder=hooks(tiny), size=7).mean[:-1]
+    np.testing.assert_allclose(mean, by_hand, atol=1e-5)
+
+
 def compared(first: list[dict[str, Any]], second: list[dict[str, Any]], atol: float) -> None:
     assert len(first) == len(second)
     for one, other in zip(first, second, strict=True):
@@ -161,7 +177,7 @@ def test_both_backends_give_the_same_numbers_on_a_shipped_model() -> None:
     config = config_of(ProbeConfig(model="d36", n_resamples=50), prompts)
     ours = probe_rows(loaded, config, prompts)
     theirs = probe_rows(loaded, replace(config, backend="transformerlens"), prompts)
-    assert {row["instrument"] for row in ours} >= {"hidden states", "head outputs", "attention patterns"}
+    assert {row["instrument"] for row in ours} == set(INSTRUMENTS.values())
     compared(ours, theirs, atol=2e-4)
 
 
@@ -176,7 +192,9 @@ def test_the_batch_does_not_matter_and_a_run_repeats(tiny: LoadedModel) -> None:
 
 def test_every_row_is_a_row_of_a_shard_and_says_how_it_was_measured(tiny: LoadedModel) -> None:
     frame = shard_frame(probe_rows(tiny, CONFIG, PROMPTS))
-    assert frame["n_prompts"].unique().to_list() == [2 * N]
+    of_domains = pl.col("probe").str.starts_with("domain_coupling")
+    assert frame.filter(~of_domains)["n_prompts"].unique().to_list() == [2 * N]
+    assert frame.filter(of_domains)["n_prompts"].unique().to_list() == [40]
     assert json.loads(frame["versions"][0])["torch"]
     keys = ("instrument", "probe", "layer", "head", "prompt_id")
     assert frame.select(keys).is_duplicated().sum() == 0
@@ -215,6 +233,11 @@ def test_groups_of_unequal_size_have_no_pairs_and_no_background_no_centre(tiny: 
     assert values(rows, "proj_hidden_mean_per_prompt")[None, None] is None
     assert values(rows, "layer_coupling_centred")[0, None] is None
     assert values(rows, "proj_ridge_cos")[None, None] is None
+
+
+def test_more_prompts_than_are_kept_are_refused(tiny: LoadedModel) -> None:
+    with pytest.raises(BadParameterError, match="1 to 200"):
+        keep_vectors(tiny, letters(MOST_CONTRAST + 1, 1), ("layers",), recorder=hooks(tiny), size=8)
 
 
 # runs and the command
@@ -302,7 +325,8 @@ def test_a_cancelled_command_says_what_is_stored(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("cape.cli_probe.run_probe", stop)
     done = command("--shipped", "--out", str(tmp_path))
     assert done.exit_code == 130
-    assert "0 of 21 models are stored" in done.output
+    n_models = len(shipped_checkpoints(LakePaths.from_environment()))
+    assert f"0 of {n_models} models are stored" in done.output
 
 
 def test_the_parts_are_those_of_the_issue() -> None:

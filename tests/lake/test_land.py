@@ -210,7 +210,7 @@ def test_a_disk_error_writes_nothing(paths: LakePaths, tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     before = snapshot(paths)
-    monkeypatch.setattr("cape.lake.land.os.rename", fail)
+    monkeypatch.setattr("cape.lake.exchange.os.rename", fail)
     with pytest.raises(IngestError, match="No space left"):
         land_table(written(tmp_path, SCORES), table="scores", source=SOURCE, paths=paths, is_local=True)
     assert snapshot(paths) == before and not (paths.built / "landing").exists()

@@ -107,6 +107,16 @@ def test_a_checkpoint_loads_to_the_same_answers_and_its_tokenizer_to_the_same_wo
     assert tokenizer(text)["input_ids"] == encode(text).tolist()
 
 
+def test_a_checkpoint_is_kept_in_half_precision_and_loses_nothing(trained: Path) -> None:
+    torch, safetensors = require("torch"), require("safetensors.torch")
+    folder = trained / TINY.jobs()[0].name
+    kept = safetensors.load_file(folder / "model.safetensors")
+    assert {weight.dtype for weight in kept.values()} == {torch.float16}
+    loaded = list(load_model(folder).parameters())
+    assert sum(weight.numel() for weight in loaded) == sum(weight.numel() for weight in kept.values())
+    assert all(torch.equal(weight, weight.half().float()) for weight in loaded)
+
+
 def test_probabilities_of_the_choices_are_those_of_a_plain_softmax() -> None:
     torch = require("torch")
     model, world = new_model(LADDER[0], seed=3).eval(), make_world(3)

@@ -112,9 +112,11 @@ def test_the_jackknife_of_a_mean_over_units_is_the_textbook_one():
             first = [i for i in range(6) if i != out]
             second = [i for i in range(6, 12) if i != out]
             left.append(np.mean([cosine(v[first].mean(axis=0), v[second].mean(axis=0)) for v in vectors]))
-        squared += 5 / 6 * np.sum((np.array(left) - np.mean(left)) ** 2)
+        squared += 5 / 6 * np.var(np.arctanh(left)) * len(left)
     found = mean_over_units(held.cosines.value, held.draws, masks, method="")
-    assert (found.high - found.value) / scipy.stats.norm.ppf(0.975) == pytest.approx(np.sqrt(squared))
+    above = np.arctanh(found.high) - np.arctanh(found.value)
+    assert above / scipy.stats.norm.ppf(0.975) == pytest.approx(np.sqrt(squared))
+    assert -1 < found.low < found.value < found.high < 1
 
 
 def test_the_interval_covers_where_a_percentile_bootstrap_does_not():
@@ -166,7 +168,8 @@ def test_block_sums_give_the_cosine_of_all_and_its_jackknife_over_blocks():
 def test_spearman_brown_is_the_formula():
     assert spearman_brown(0.5) == pytest.approx(2 / 3)
     assert spearman_brown(1.0) == 1.0
-    assert spearman_brown(-1.0) is None
+    assert spearman_brown(-0.2) == pytest.approx(-0.5)
+    assert spearman_brown(-0.4) is None and spearman_brown(None) is None
 
 
 def test_halves_share_no_prompt_and_leave_the_odd_one_out():
