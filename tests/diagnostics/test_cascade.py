@@ -127,13 +127,14 @@ def test_every_statement_has_a_number_or_a_reason_and_no_claim_is_invented(run: 
         assert row["statement"] and row["printed"] and row["supports"]
 
 
-def test_a_fall_is_the_steepest_within_one_family_and_source() -> None:
+def test_a_fall_is_the_steepest_within_one_family_source_and_instrument() -> None:
     rows = pl.DataFrame(
         {
-            "source_id": ["a"] * 4 + ["b"] * 2,
-            "family": ["One"] * 4 + ["One"] * 2,
-            "params_b": [7.0, 13.0, 40.0, 70.0, 13.0, 66.0],
-            "value": [0.9, 0.8, 0.2, 0.1, 0.5, 0.6],
+            "source_id": ["a"] * 4 + ["b"] * 2 + ["c"] * 2,
+            "measured_by": ["x"] * 6 + ["x", "y"],  # the last two would fall, but by two instruments
+            "family": ["One"] * 8,
+            "params_b": [7.0, 13.0, 40.0, 70.0, 13.0, 66.0, 13.0, 66.0],
+            "value": [0.9, 0.8, 0.2, 0.1, 0.5, 0.6, 0.9, 0.1],
         }
     )
     (fall,) = falls(rows)
