@@ -45,11 +45,11 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_organism.app, name="organism")
-app.add_typer(cli_sweep.app, name="sweep")
-app.command("calibrate")(cli_calibrate.calibrate)
 app.command("probe")(cli_probe.probe)
 app.command("steer")(cli_steer.steer)
 app.command("steer-eval")(cli_steer.steer_eval)
+app.add_typer(cli_sweep.app, name="sweep")
+app.command("calibrate")(cli_calibrate.calibrate)
 app.command("ingest")(cli_ingest.ingest)
 app.command("report")(cli_report.report)
 PLAIN_WIDTH = 160  # columns where the output is not a terminal
