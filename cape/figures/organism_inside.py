@@ -39,7 +39,7 @@ def inside_by_size(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, EMPTY)
     figure = _plots(rows, theme)
-    look.note(figure, theme, NOTE, _counts(rows))
+    look.note(figure, theme, NOTE, _counts(rows, "seeds"))
     return figure
 
 
@@ -53,7 +53,7 @@ def steering_by_size(result: Result, theme: str) -> go.Figure:
     if not rows:
         return look.empty_figure(theme, EMPTY_STEERING)
     figure = _plots(rows, theme)
-    look.note(figure, theme, STEERING_NOTE)
+    look.note(figure, theme, STEERING_NOTE, _counts(rows, "questions of one seed"))
     return figure
 
 
@@ -144,6 +144,6 @@ def _hover(row: Row) -> str:
     )
 
 
-def _counts(rows: Sequence[Row]) -> str:
+def _counts(rows: Sequence[Row], what: str) -> str:
     counts = sorted({row["n"] for row in rows})
-    return f"n = {' to '.join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))} seeds per point."
+    return f"n = {' to '.join(str(n) for n in dict.fromkeys((counts[0], counts[-1])))} {what} per point."
