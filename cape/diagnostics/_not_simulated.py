@@ -19,6 +19,7 @@ NO_INTERVAL = "it shows rows, or results of other pages, and forms no interval o
 NOT_SIMULATED = {
     "overview": "its numbers are those of local_coupling and trend_control, which carry the calibration",
     "analyze_model": "the interval is of one new model, whose truth depends on how it is chosen; no world has that",
+    "bring_your_scores": "gamma of each step is the interval of local_coupling, which carries the calibration",
     "phase_diagram": NO_INTERVAL,
     "width_normalization": "the interval is of the r of one family, and the worlds plant no r of a single family",
     "loss_blindness": "losses come from three ladders; their ranges leave one model out and are not called 95%",
@@ -26,6 +27,10 @@ NOT_SIMULATED = {
     "ode_explorer": "every panel would be a set of fits to all families but one; at the page's settings that is hours",
     "symbolic_laws": "every panel would be a search of its own, minutes each",
     "flow_geometry": "the worlds plant gamma linear in log10 N, so the laws compared there would hold by construction",
+    "head_coupling": "shares of models are Wilson's; the worlds have scores and no heads",
+    "layer_coupling": "intervals over prompts come with the shards; the worlds have scores and no hidden states",
+    "output_projection": "intervals over prompts come with the shards; the worlds have scores and no hidden states",
+    "steering": "intervals are over questions of one model; the worlds have scores and no steered answers",
     "residual_field": "the worlds have no release dates, tiers or labs of one model; slope and h are labs resampled",
     "cascade": "the worlds have two benchmarks with a planted relation, and saturation concerns the top five models",
     "predictions": "a prediction is one event each",
