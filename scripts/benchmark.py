@@ -3,64 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-PARTS = (
-    "resampling",
-    "base scale",
-    "dynamics",
-    "calibration",
-    "lake",
-    "items",
-    "ingest",
-    "pages",
-    "claims",
-    "internals",
-    "steering",
-)
+PARTS = ("resampling", "base scale", "dynamics", "calibration", "lake", "items", "ingest", "pages", "claims")
+HEAVY_PARTS = ("internals", "steering")  # say so where torch is absent
+MODULES = {"resampling": "stats"}
+HUGE = ("lake", "items")  # parts with a larger size on request
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; return 0, 1 when a target is missed, or 2 after a message on stderr."""
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     from cape.errors import CapeError
-    from scripts.bench import (
-        base_scale,
-        calibration,
-        claims,
-        dynamics,
-        ingest,
-        internals,
-        items,
-        lake,
-        pages,
-        stats,
-        steering,
-    )
     from scripts.bench.common import as_markdown, as_text, machine
 
-    measures = {
-        "resampling": lambda folder: stats.measure(folder, is_quick=arguments.quick),
-        "base scale": lambda folder: base_scale.measure(folder, is_quick=arguments.quick),
-        "dynamics": lambda folder: dynamics.measure(folder, is_quick=arguments.quick),
-        "calibration": lambda folder: calibration.measure(folder, is_quick=arguments.quick),
-        "lake": lambda folder: lake.measure(folder, is_quick=arguments.quick, is_huge=arguments.huge),
-        "items": lambda folder: items.measure(folder, is_quick=arguments.quick, is_huge=arguments.huge),
-        "ingest": lambda folder: ingest.measure(folder, is_quick=arguments.quick),
-        "pages": lambda folder: pages.measure(folder, is_quick=arguments.quick),
-        "claims": lambda folder: claims.measure(folder, is_quick=arguments.quick),
-        "steering": lambda folder: steering.measure(folder, is_quick=arguments.quick),
-        "internals": lambda folder: internals.measure(folder, is_quick=arguments.quick),
-    }
     rows = [machine()]
-    for part in arguments.only or PARTS:
+    for part in arguments.only or (*PARTS, *HEAVY_PARTS):
+        measured = importlib.import_module(f"scripts.bench.{MODULES.get(part, part.replace(' ', '_'))}")
+        more = {"is_huge": arguments.huge} if part in HUGE else {}
         with tempfile.TemporaryDirectory(prefix="cape-benchmark-") as folder:
             try:
-                rows += measures[part](Path(folder))
+                rows += measured.measure(Path(folder), is_quick=arguments.quick, **more)
             except CapeError as error:
                 sys.stderr.write(f"{part}: {error}\n")
                 return 2
@@ -77,5 +45,7 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, lakes of up to 10^5 rows")
     parser.add_argument("--huge", action="store_true", help="10^7 scores (about 20 GB) and 5 x 10^7 items as well")
-    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part only; may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=(*PARTS, *HEAVY_PARTS), help="measure this part only; may be repeated"
+    )
     sys.exit(main(parser.parse_args()))

@@ -12,10 +12,10 @@ from cape.stats.inference import Inference
 
 LAYERS, HEADS, ATTENTION, OUTPUT = "layers", "heads", "attention", "output"
 INSTRUMENTS = {  # what is probed: the instrument's name in the lake
-    LAYERS: "hidden_state",
-    HEADS: "head_output",
-    ATTENTION: "attention_pattern",
-    OUTPUT: "output_projection",
+    LAYERS: "hidden states",
+    HEADS: "head outputs",
+    ATTENTION: "attention patterns",
+    OUTPUT: "output projection",
 }
 COSINE, P_VALUE, DIRECTIONS, RELIABILITY = "cosine", "p-value", "directions", "reliability"
 SHARE_OF_HEADS, SHARE_OF_PAIRS, SHARE_OF_VARIATION = "share of heads", "share of prompt pairs", "share of variation"

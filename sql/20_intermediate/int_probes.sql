@@ -117,7 +117,16 @@ shard_rows as (
         'measured here' as origin,
         model_id,
         revision,
-        instrument,
+        -- each map of the final hidden state is an instrument of its own, as in the recorded rows
+        case
+            when starts_with(probe, 'proj_hidden') then 'hidden states'
+            when starts_with(probe, 'proj_output') then 'output projection'
+            when starts_with(probe, 'proj_wide') then 'gelu of hidden states'
+            when starts_with(probe, 'proj_random') then 'random map of hidden states'
+            when starts_with(probe, 'proj_ridge') then 'learned map of hidden states'
+            when starts_with(probe, 'proj_pca') then 'principal components of hidden states'
+            else instrument
+        end as instrument,
         backend,
         probe,
         case when layer is null then 'whole model' else 'one layer' end as layers,

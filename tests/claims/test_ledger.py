@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,7 +16,7 @@ from cape import diagnostics, ledger
 from cape.claims import PartKind, Verdict, parse_parts, worst
 from cape.diagnostics import DIAGNOSTICS, Answer, Diagnostic, Settles, Side
 from cape.errors import CapeError, NotEnoughDataError
-from cape.lake import Lake, LakePaths, lake_version
+from cape.lake import Lake, LakePaths, build_lake, lake_version
 from cape.symbols import SYMBOLS
 
 SETTLED_PREFIXES = ("PAN-", "COR-", "NC-", "OLM-", "DEF-", "LOS-", "GRA-", "WID-", "MAT-", "PHY-", "PHI-", "ODE-")
@@ -90,10 +92,24 @@ def test_no_part_of_a_wired_claim_is_open_on_either_side(stored: dict[str, dict]
     assert open_parts == []
 
 
-def test_an_unwired_claim_is_open_on_both_sides_and_shows_its_printed_parts(lake: Lake, stored: dict) -> None:
-    rows = lake.read("mart_claims").filter(~pl.col("claim_id").is_in(list(stored)))
+def test_an_unjudged_claim_is_open_on_both_sides_and_shows_its_printed_parts(
+    lake: Lake, lake_paths: LakePaths, stored: dict, tmp_path: Path
+) -> None:
+    root = tmp_path / "lake"
+    kept = shutil.ignore_patterns("built", "local", "cape.duckdb", ".cape-*")
+    shutil.copytree(lake_paths.root, root, ignore=kept)
+    file = root / "computed" / "ledger" / "ledger.parquet"
+    left_out = sorted(stored)[:2]
+    pl.read_parquet(file).filter(~pl.col("claim_id").is_in(left_out)).write_parquet(file)
+    build_lake(LakePaths(root))
+    without = Lake.open(LakePaths(root))
+    try:
+        rows = without.read("mart_claims").filter(pl.col("diagnostic").is_null())
+    finally:
+        without.close()
+    assert rows["claim_id"].sort().to_list() == left_out
     assert set(rows["reproduced"]) == set(rows["supported"]) == {"open"}
-    assert rows["our_value"].null_count() == rows["diagnostic"].null_count() == rows.height
+    assert rows["our_value"].null_count() == rows.height
     printed = _printed(lake)
     for row in rows.iter_rows(named=True):
         assert parse_parts(row["claim_id"], row["parts"]) == printed[row["claim_id"]]

@@ -22,7 +22,7 @@ CONFIG = ProbeConfig(model="some/model")
 def row(**changes: Any) -> dict[str, Any]:
     common = {
         "model_id": "some/model",
-        "instrument": "hidden_state",
+        "instrument": "hidden states",
         "backend": "hooks",
         "probe": "net_coupling",
         "value": 0.5,
@@ -130,7 +130,7 @@ def test_alarms_are_those_noted_and_those_across_models() -> None:
 
 
 def test_a_row_turns_what_is_not_finite_into_null_and_keeps_the_reason() -> None:
-    rows = Rows(instrument="hidden_state", common={"model_id": "m"})
+    rows = Rows(instrument="hidden states", common={"model_id": "m"})
     rows.infer("d_rep", Inference(value=float("nan"), low=None, high=None, n=3, method="how", caveats=("why",)))
     rows.add("x", float("inf"), low=float("nan"), layer=1)
     assert rows.held[0]["value"] is None and rows.held[0]["notes"] == "how; why"
