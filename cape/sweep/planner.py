@@ -15,7 +15,7 @@ from cape.sweep.architectures import Size, size_of
 from cape.sweep.models_file import Assumptions, ModelsFile, ModelSpec, ProbeSpec
 from cape.sweep.queues import INSTALL
 
-BASE_GIB = 1.0  # a process that has imported torch and transformers and holds no model
+BASE_GIB = 0.8  # a process that has imported torch and transformers and holds no model
 CONTEXT_GIB = 0.6  # of a process on each GPU it uses
 SHARD_GIB = 5.0  # largest file of weights the hub's tools write; read one at a time onto several GPUs
 START_SECONDS = 30.0  # until a worker has imported what it needs

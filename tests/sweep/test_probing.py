@@ -78,8 +78,9 @@ def test_a_sweep_of_probes(models: Path, tmp_path: Path) -> None:
     assert "ModelLoadError" in err and (tmp_path / states["broken"].log).is_file()
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in before.items()), "a finished shard is not redone"
 
-    peaks = [states[name].peak_memory_gib for name in NAMES]
-    assert all(peak is not None and 0.1 < peak < BASE_GIB for peak in peaks), "what the planner assumes is enough"
+    # A job that was killed between its shard and its record leaves no peak.
+    peaks = [peak for name in NAMES if (peak := states[name].peak_memory_gib) is not None]
+    assert len(peaks) >= len(NAMES) - 1 and all(0.1 < peak < BASE_GIB for peak in peaks), "the planner assumes enough"
     rows = read_shards(tmp_path / "shards")
     assert rows["model_id"].n_unique() == 3 and {"layer_coupling", "head_coupling"} <= set(rows["probe"])
     assert sorted(file.suffix for file in (tmp_path / "shards").iterdir()) == [".parquet"] * 3, "no draft is left"
