@@ -114,7 +114,8 @@ def test_the_command_shown_on_the_page_prints_the_numbers_of_the_page(cape: Comm
         keys = page_keys(diagnostics.get(slug))
         params = {"panel": "independent", "family": "OPT", "seed": 5, "resamples": 500, "max_b": 30.0}
         app = open_page(slug, **{name: value for name, value in params.items() if name in keys})
-        shown = next(block.value for block in app.code if block.value.startswith("cape "))
+        own = f"cape {slug.replace('_', '-')}"
+        shown = next(block.value for block in app.code if block.value.startswith(own))
         found = cape(*shlex.split(shown)[1:], "--json").json["estimates"]
         assert [{**row, "caveats": "; ".join(row["caveats"])} for row in found] == estimates_on(app)
 
