@@ -23,7 +23,8 @@ THRESHOLDS = (("above 0", 0.0), (f"above {COOPERATIVE_ABOVE:g}", COOPERATIVE_ABO
               (f"below {COMPETING_BELOW:g}", COMPETING_BELOW))  # fmt: skip
 N_BINS = 20
 SCHEMA = {"label": pl.String, "measured_by": pl.String, "family": pl.String, "low": pl.Float64, "high": pl.Float64,
-          "count": pl.Float64, "share_pct": pl.Float64, "n": pl.Int64, "n_models": pl.Int64}  # fmt: skip
+          "count": pl.Float64, "share_pct": pl.Float64, "n": pl.Int64, "n_models": pl.Int64,
+          "competing_below": pl.Float64, "cooperative_above": pl.Float64}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def cosine_table(found: list[Cosines]) -> Table:
             "label": held[0].label if len(held) == 1 else f"{family}, {len(held)} models", "measured_by": measured_by,
             "family": family, "low": float(low), "high": float(high), "count": float(n),
             "share_pct": 100 * float(n) / total, "n": total, "n_models": len(held),
+            "competing_below": COMPETING_BELOW, "cooperative_above": COOPERATIVE_ABOVE,
         }
         for (measured_by, family, _), held in pooled.items()
         if (total := sum(each.n for each in held))
@@ -101,6 +103,8 @@ def cosine_table(found: list[Cosines]) -> Table:
         "share_pct": "% of heads",
         "n": "heads",
         "n_models": "models",
+        "competing_below": "cosine",
+        "cooperative_above": "cosine",
     }
     title = "Cosines of single heads where they are known"
     return Table(name="cosines", title=title, frame=pl.DataFrame(rows, schema=SCHEMA), units=units)

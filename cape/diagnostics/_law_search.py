@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
 from cape.diagnostics._law_rows import LawModels, SymbolicParams, found_frame, job_of, law_models, rows_of
-from cape.diagnostics._params import accept, defaults_of
+from cape.diagnostics._params import accept, defaults_of, options_of
 from cape.diagnostics.symbolic_laws import run_with
 from cape.dynamics.symbolic import SEEDS, Progress, Search, run_search
 from cape.dynamics.symbolic_engines import version_of
@@ -47,7 +46,8 @@ class LawSearch:
 
     def result(self, progress: Progress, lake: Lake) -> Result:
         """Return the diagnostic's result with the laws found so far in place of the stored ones."""
-        return run_with(self.laws(progress), asdict(self.params), lake)
+        given = {name: getattr(self.params, name) for name in options_of(SymbolicParams)}
+        return run_with(self.laws(progress), given, lake)
 
 
 def as_mart(found: Iterable[dict[str, Any]]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from cape.diagnostics._diagnostic import Read
 from cape.errors import NotEnoughDataError, UnknownNameError
 
 EVERY = "every instrument"
+ORGANISM = "organism-probes"  # every seed has a world and prompts of its own; page model_organism adds them up
 RECORDED, MEASURED = "recorded", "measured here"
 HEADS, LAYERS, MAPS = "measured heads", "measured layers", "measured maps"
 KEY = ("measured_by", "source_id", "model_id", "revision", "backend", "config_hash")
@@ -32,11 +33,11 @@ def measurements(read: Callable[..., pl.DataFrame], kind: str) -> tuple[str, ...
     return tuple(held["measured_by"].unique().sort())
 
 
-def probe_rows(read: Read, kind: str, measured_by: str) -> pl.DataFrame:
+def probe_rows(read: Read, kind: str, measured_by: str, *, with_organism: bool = False) -> pl.DataFrame:
     """Return the rows of all probes of the sources that hold this kind, of one measured_by or of every one.
 
-    Raises UnknownNameError, with near names, for a measured_by that holds none, and NotEnoughDataError where the lake
-    holds none at all.
+    Every one leaves out the organism, which has a page of its own, unless it is asked for. Raises UnknownNameError,
+    with near names, for a measured_by that holds none, and NotEnoughDataError where the lake holds none at all.
     """
     known = measurements(read, kind)
     if not known:
@@ -46,7 +47,11 @@ def probe_rows(read: Read, kind: str, measured_by: str) -> pl.DataFrame:
         hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join((EVERY, *known))}."
         raise UnknownNameError(f"Nothing among the {kind} is measured by {measured_by!r}. {hint}")
     rows = read("mart_probes").filter(pl.col("measured_by").is_in(known))
-    rows = rows if measured_by == EVERY else rows.filter(pl.col("measured_by") == measured_by)
+    if measured_by != EVERY:
+        rows = rows.filter(pl.col("measured_by") == measured_by)
+    elif not with_organism:
+        others = rows.filter(pl.col("source_id") != ORGANISM)
+        rows = others if others.height else rows
     return rows.with_columns(pl.col("revision", "backend", "config_hash").fill_null(""))
 
 

@@ -43,7 +43,7 @@ class HeadCouplingParams(NoParams):
     measured_by: str = option(
         EVERY,
         label="Instrument and prompts",
-        help="Rows are compared only where instrument and prompts are the same; pick one, or see all apart.",
+        help="Rows are compared only within one instrument and its prompts: pick one, or see all but the organism.",
         source=HEADS,
     )
     criterion: str = option(

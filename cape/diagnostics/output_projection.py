@@ -87,7 +87,8 @@ class OutputProjectionParams(NoParams):
 
 def compute(params: OutputProjectionParams, read: Read) -> Outcome:
     """Return cosines of hidden states and of their maps, changes with controls, and the sweep (paper 6 and Fig. 6)."""
-    rows = _only(of_one_state(probe_rows(read, MAPS, EVERY)), params.only)
+    held = probe_rows(read, MAPS, EVERY, with_organism=bool(params.only.strip()))
+    rows = _only(of_one_state(held), params.only)
     models = mapped_models(rows, params.compared_as)
     if not models:
         raise NotEnoughDataError(

@@ -12,7 +12,6 @@ from cape.figures._instruments import by_instrument, left_out, stacked_rows
 from cape.figures._marks import Row, add_forest, interval_bars
 from cape.figures._text import HOVER, counted, estimate_text, hover, number_text, plain, size_text
 from cape.quantities import Result
-from cape.stats.heads import COMPETING_BELOW, COOPERATIVE_ABOVE
 
 EMPTY = "No heads are measured in this selection."
 KIND_STYLES = {
@@ -261,8 +260,9 @@ def head_histograms(result: Result, theme: str) -> go.Figure:
             )
         )
     muted = {"color": look.INK[theme].muted, "width": 1.2, "dash": "dot"}
-    for threshold, name in ((COMPETING_BELOW, "competing below"), (0.0, ""), (COOPERATIVE_ABOVE, "cooperative above")):
-        figure.add_vline(x=threshold, line=muted, annotation_text=name, layer="below")
+    figure.add_vline(x=0.0, line=muted, layer="below")
+    for column, name in (("competing_below", "competing below"), ("cooperative_above", "cooperative above")):
+        figure.add_vline(x=rows[0][column], line=muted, annotation_text=name, layer="below")
     figure.update_xaxes(range=[-1.02, 1.02])
     gone = len(groups) - MOST_LINES
     look.note(

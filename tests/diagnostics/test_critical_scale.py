@@ -111,7 +111,7 @@ def test_a_ladder_shifted_by_a_decade_has_ratio_one_tenth(planted: Lake) -> None
     result = on(planted, family="Turn", compare_panel="shifted", compare_family="Late")
     for ratio in (e for e in result.estimates if e.symbol == "N_c_comparison"):
         assert ratio.value == pytest.approx(0.1)
-        assert any("may differ in prompts" in caveat for caveat in ratio.caveats)
+        assert any("not known to be measured alike in author and shifted" in caveat for caveat in ratio.caveats)
 
 
 def test_panels_are_compared_by_their_population_estimators(planted: Lake) -> None:
