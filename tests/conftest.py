@@ -17,7 +17,7 @@ from cape.lake import Lake, LakePaths, build_lake
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HEAVY_PACKAGES = frozenset(
-    {"accelerate", "pysr", "safetensors", "tokenizers", "torch", "transformer_lens", "transformers"}
+    {"accelerate", "pysr", "safetensors", "submitit", "tokenizers", "torch", "transformer_lens", "transformers"}
 )
 # No package index that the tests install from has these; where one is absent its tests skip and say so.
 OPTIONAL_PROGRAMS = frozenset({"julia"})

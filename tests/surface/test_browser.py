@@ -37,7 +37,7 @@ class Served:
     first_visitor: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs once in a process: it has to end before another file starts it
 def served(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     chromium = require_program("chromium", "chromium-browser", "google-chrome")
     log = tmp_path_factory.mktemp("server") / "streamlit.log"
