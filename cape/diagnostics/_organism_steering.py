@@ -11,6 +11,7 @@ from cape.diagnostics._diagnostic import Read
 from cape.diagnostics._organism_inside import Place, places_of
 from cape.diagnostics._organism_turns import Turns
 from cape.diagnostics._organism_verdicts import FAILS, FALLS, HOLDS, RISES, UNSETTLED, Statement, direction, numbers
+from cape.internals.scorecard_records import Verdict
 from cape.organism.recipes import WEB
 from cape.quantities import Estimate, Table
 from cape.stats.exact_trend import exact_trend, share
@@ -134,14 +135,17 @@ def _most_before(around: list[dict]) -> Statement:
 def _corrects(row: dict) -> Statement:
     against = [_compared(row, name) for name in ("effect", "beyond_random")]
     ways = [direction(each) for each in against]
-    verdict = HOLDS if ways == [RISES, RISES] else FAILS if FALLS in ways else UNSETTLED
+    is_truer = ways == [RISES, RISES] and row["verdict"] == Verdict.TRUER
+    verdict = HOLDS if is_truer else FAILS if FALLS in ways else UNSETTLED
     return Statement(
         statement="Before the transition steering makes answers truer than random directions do.",
         verdict=verdict,
-        rule="at the next smaller size the intervals of the change of truth, and of it less that of random directions, "
-        "lie above zero; it fails where one lies below",
+        rule="at the next smaller size the intervals of the change of truth, and of it less the mean of random "
+        f"directions, lie above zero, and the scorecard's own rule, which ranks it among single random directions at "
+        f"equal KL, says '{Verdict.TRUER}'; it fails where an interval lies below zero",
         evidence=f"truth {numbers(against[0])}; less random directions {numbers(against[1])}; "
-        f"{row['n_corrected']} answers corrected, {row['n_broken']} broken, of {row['n_changed']} changed",
+        f"{row['n_corrected']} answers corrected, {row['n_broken']} broken, of {row['n_changed']} changed; "
+        f"scorecard: {row['verdict']}",
     )
 
 
@@ -160,10 +164,12 @@ def steering_sentences(steering: Steering) -> list[str]:
 
 def _chosen_mode(family: str, rows: list[dict]) -> str:
     beyond = [direction(_compared(row, "beyond_random")) for row in rows]
+    truer = sum(row["verdict"] == Verdict.TRUER for row in rows)
     most = max(rows, key=lambda row: row["effect_pp"])
     return (
         f"With {family} text steering at the layer and strength chosen on other questions makes answers truer than "
-        f"random directions do at {beyond.count(RISES)} of {len(rows)} sizes, less true at {beyond.count(FALLS)}; "
+        f"the mean of random directions does at {beyond.count(RISES)} of {len(rows)} sizes, less true at "
+        f"{beyond.count(FALLS)}; ranked among single random directions too, at {truer} of {len(rows)}; "
         f"the largest change of truth is at {_where(most)}: {numbers(_compared(most, 'effect'))} "
         f"(n = {most['n_questions']} questions, one seed)."
     )

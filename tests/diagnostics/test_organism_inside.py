@@ -18,7 +18,7 @@ from cape.internals.activations import HEADS, LAYERS
 from cape.internals.probes import OUTPUT
 from cape.internals.results import SCHEMA
 from cape.internals.rows import INSTRUMENTS
-from cape.internals.scorecard_records import EffectRow, SummaryRow
+from cape.internals.scorecard_records import EffectRow, SummaryRow, Verdict
 from cape.lake import Lake, LakePaths, build_lake, write_computed
 from cape.lake.organism import land_organism_probes
 from cape.organism.recipes import FULL, LADDER, RECIPES, Job
@@ -54,7 +54,15 @@ def _rows(job: Job, *, at: dict[str, float], elsewhere: dict[str, float]) -> lis
     ]  # fmt: skip
 
 
-def _lake(tmp_path: Path, source: Path, *, seeds: int = 4, steered: bool = False, **told: dict[str, float]) -> Lake:
+def _lake(
+    tmp_path: Path,
+    source: Path,
+    *,
+    seeds: int = 4,
+    steered: bool = False,
+    verdict: str = Verdict.TRUER,
+    **told: dict[str, float],
+) -> Lake:
     root = tmp_path / "lake"
     organism_lake(root, source).close()
     paths = LakePaths(root)
@@ -63,18 +71,18 @@ def _lake(tmp_path: Path, source: Path, *, seeds: int = 4, steered: bool = False
     pl.DataFrame([row for job in jobs for row in _rows(job, **told)], schema=SCHEMA).write_parquet(shard)
     land_organism_probes([shard], paths=paths, command="planted", date="2026-01-01")
     if steered:
-        _steer([job for job in jobs if job.seed == 0], paths)
+        _steer([job for job in jobs if job.seed == 0], paths, verdict)
     build_lake(paths)
     return Lake.open(paths)
 
 
-def _steer(jobs: list[Job], paths: LakePaths) -> None:
+def _steer(jobs: list[Job], paths: LakePaths, verdict: str) -> None:
     """Plant scorecards: fewer answers change the larger the model is, and truth rises by 10 points at every size."""
     cards, effects = [], []
     for job in jobs:
         changed = 180 - 22 * sorted(SIZES).index(n_params(job.shape))
         one = {name: _default(kind) for name, kind in SummaryRow.__annotations__.items()}
-        cards.append(one | {"model_id": job.model_id, "n_test": 200, "layer": 1, "strength": 2.0})
+        cards.append(one | {"model_id": job.model_id, "n_test": 200, "layer": 1, "strength": 2.0, "verdict": verdict})
         for kind, against, value in (
             ("steered", "base", 10.0),
             ("steered", "mean of random directions, equal norm", 8.0),
@@ -141,6 +149,12 @@ def test_what_the_paper_says_is_found_where_it_is_planted(tmp_path: Path, lake_p
     assert set(net["null_low"]) == {0.5} and set(net["null_high"]) == {0.7}
 
 
+def test_an_effect_that_single_random_directions_reach_settles_nothing(tmp_path: Path, lake_paths: LakePaths) -> None:
+    result = _run(_lake(tmp_path, lake_paths.root, steered=True, verdict=Verdict.NOT_BEYOND, **AS_PAPER))
+    assert _verdicts(result)[CORRECTS] == "not settled here"
+    assert any(f"among single random directions too, at 0 of {len(SIZES)}" in text for text in result.sentences)
+
+
 def test_the_opposite_is_found_too(tmp_path: Path, lake_paths: LakePaths) -> None:
     opposite = {
         "at": {"competing": 0.5, "depth": 0.2, "output": 0.1},
@@ -173,7 +187,9 @@ def test_steered_models_stand_in_their_places_with_changed_apart_from_corrected(
     assert set(table["paper_effect_pp"]) == {-3.0} and set(table["beyond_random_pp"]) == {8.0}
     assert set(table["corrected_pct"]) == {15.0} and set(table["broken_pct"]) == {5.0}
     n = len(SIZES)
-    assert any(f"truer than random directions do at {n} of {n} sizes" in text for text in result.sentences)
+    assert any(
+        f"truer than the mean of random directions does at {n} of {n} sizes" in text for text in result.sentences
+    )
     start = f"In paper mode truth rises at 0 of {n} sizes of web text and falls at 0"
     paper = next(text for text in result.sentences if text.startswith(start))
     assert "30 of them corrected, 10 broken" in paper
